@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ntkflow/base/error.hpp>
+#include <ntkflow/data/options.hpp>
+#include <ntkflow/dist/process_grid.hpp>
+#include <ntkflow/dynamics/options.hpp>
+#include <ntkflow/kernel/architecture.hpp>
+#include <ntkflow/regression/options.hpp>
+#include <ntkflow/spectrum/options.hpp>
+
+namespace ntkflow {
+
+struct KernelOptions {
+  KernelType type = KernelType::ntk;
+  Architecture architecture;
+};
+
+struct OutputOptions {
+  std::string file;         ///< resolved path
+  bool predictions = true;  ///< store test outputs
+  bool gram = false;        ///< store the kernel matrices
+  bool model = false;       ///< store what `ntkflow predict` needs
+};
+
+struct ParallelOptions {
+  std::optional<GridShape> grid;           ///< absent: automatic
+  std::optional<std::int64_t> block_size;  ///< absent: automatic
+  std::optional<int> threads;              ///< absent: automatic
+};
+
+/// Everything that a configuration says, checked. A stage runs when its table is present.
+struct RunConfig {
+  DataOptions data;
+  KernelOptions kernel;
+  std::optional<RegressionOptions> regression;
+  std::optional<DynamicsOptions> dynamics;
+  std::optional<SpectrumOptions> spectrum;
+  OutputOptions output;
+  ParallelOptions parallel;
+  std::string effective_toml;  ///< every option with the value in force; reading it again gives the
+                               ///< same RunConfig
+};
+
+/// Where a configuration comes from.
+struct ConfigSource {
+  std::string text;                   ///< TOML
+  std::string path;                   ///< of the file, for messages and relative paths; empty: none
+  std::vector<std::string> settings;  ///< "table.key=VALUE" of --set, in order, TOML value syntax
+  std::optional<std::string> output_file;  ///< --output, relative to the working directory
+};
+
+/// Reads and checks a configuration. Local (pure: no files, only the environment for ${NAME}).
+/// Throws one ConfigError whose text lists all problems, a line each, with file, line, key, what
+/// was found and what is allowed.
+RunConfig parse_config(const ConfigSource& source);
+
+}  // namespace ntkflow

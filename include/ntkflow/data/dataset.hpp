@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <ntkflow/base/matrix.hpp>
+#include <ntkflow/base/monitor.hpp>
+#include <ntkflow/data/options.hpp>
+#include <ntkflow/data/preprocessor.hpp>
+#include <ntkflow/dist/communicator.hpp>
+
+namespace ntkflow {
+
+enum class Split { train, test };
+
+/// Some samples on one rank, one per column: x is [d x n], |x_i|^2 beside it.
+template <class Real>
+struct Samples {
+  Matrix<Real> x;
+  std::vector<double> squared_norms;
+
+  [[nodiscard]] std::int64_t size() const { return x.cols(); }
+  [[nodiscard]] std::int64_t dimension() const { return x.rows(); }
+};
+
+/// What every rank knows about one split: everything but the inputs.
+struct SplitInfo {
+  std::vector<std::int64_t> source_row;  ///< row number in the source file of each sample
+  Matrix<double> target;                 ///< [n x C], encoded
+  std::vector<std::int64_t> label;       ///< class of each sample; empty when there are no classes
+
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(source_row.size()); }
+};
+
+/// Two samples of the training set that are the same after preprocessing, first < second.
+struct DuplicatePair {
+  std::int64_t first = 0;
+  std::int64_t second = 0;
+};
+
+/// The data of a run: opened, checked, subset chosen, preprocessing fitted. Inputs stay in their
+/// files; each rank loads the samples it needs.
+class Dataset {
+ public:
+  /// Opens and surveys all inputs: every selected sample is read once by some rank, checked to be
+  /// finite, hashed, and used to fit the preprocessing. Collective over comm; throws the same kind
+  /// of error on all ranks.
+  Dataset(const Communicator& comm, const DataOptions& options,
+          Monitor& monitor = silent_monitor());
+  Dataset(Dataset&&) noexcept;
+  Dataset& operator=(Dataset&&) noexcept;
+  Dataset(const Dataset&) = delete;
+  Dataset& operator=(const Dataset&) = delete;
+  ~Dataset();
+
+  [[nodiscard]] std::int64_t dimension() const;
+  [[nodiscard]] std::int64_t outputs() const;
+  [[nodiscard]] const SplitInfo& split(Split split) const;
+  [[nodiscard]] const Preprocessor& preprocessor() const;
+  /// Where the data came from, for the result file.
+  [[nodiscard]] std::string source() const;
+  /// XXH3 of all selected samples as read, in order, as 16 hexadecimal digits; independent of the
+  /// number of ranks.
+  [[nodiscard]] std::string checksum() const;
+  /// The first duplicates found in the training set (at most ten), and how many samples repeat an
+  /// earlier one.
+  [[nodiscard]] const std::vector<DuplicatePair>& duplicates() const;
+  [[nodiscard]] std::int64_t duplicate_count() const;
+
+  /// Loads and preprocesses samples at the given positions (0 <= position < size, ascending) of a
+  /// split. Each rank names its own. Collective over the constructor's comm: a failure of one rank
+  /// is a failure of all.
+  template <class Real>
+  [[nodiscard]] Samples<Real> load(Split split, std::span<const std::int64_t> positions) const;
+
+ private:
+  struct Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+/// Counts samples, dimension and outputs from headers alone, without reading inputs: what `plan`
+/// needs. Local.
+struct DataShape {
+  std::int64_t train_size = 0;
+  std::int64_t test_size = 0;
+  std::int64_t dimension = 0;
+  std::int64_t outputs = 0;
+};
+DataShape inspect_data(const DataOptions& options);
+
+}  // namespace ntkflow

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <exception>
+#include <string>
+#include <utility>
+
+#include <ntkflow/base/error.hpp>
+#include <ntkflow/dist/communicator.hpp>
+
+namespace ntkflow {
+
+/// The exit code that an exception stands for: its own for an Error, `resources` for a failed
+/// allocation, `internal` otherwise. Local.
+ExitCode exit_code_of(const std::exception& error);
+
+/// Runs work that a single rank can fail at, then lets all ranks agree on the outcome. Collective
+/// over comm.
+///
+/// `work` must not communicate. If it throws anywhere, every rank throws: the failing ranks their
+/// own exception, all others a RemoteError with the text and exit code of the lowest failing rank.
+/// So all ranks unwind together, and collective destructors meet.
+template <class Work>
+void collectively(const Communicator& comm, Work&& work) {
+  std::exception_ptr mine;
+  std::string text = "unknown exception";
+  ExitCode code = ExitCode::internal;
+  try {
+    std::forward<Work>(work)();
+  } catch (const std::exception& error) {
+    mine = std::current_exception();
+    text = error.what();
+    code = exit_code_of(error);
+  } catch (...) {
+    mine = std::current_exception();
+  }
+  const RankFlag flag = comm.agree(mine == nullptr);
+  if (flag.ok) {
+    return;
+  }
+  comm.broadcast(text, flag.rank);
+  comm.broadcast(std::as_writable_bytes(std::span(&code, 1)), flag.rank);
+  if (mine) {
+    std::rethrow_exception(mine);
+  }
+  throw RemoteError(flag.rank, code, text);
+}
+
+}  // namespace ntkflow

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <ntkflow/dist/communicator.hpp>
+
+namespace ntkflow {
+
+enum class Overwrite { no, yes };
+
+/// What an HDF5 attribute of ours may hold.
+using Attribute =
+    std::variant<std::string, double, std::int64_t, std::vector<double>, std::vector<std::int64_t>>;
+
+/// Name and description of a data set, as every one of a result file has them.
+struct DatasetInfo {
+  std::string path;       ///< absolute, as "/regression/coefficients"; groups are created as needed
+  std::string long_name;  ///< what it holds, in words
+  std::string units = "1";          ///< "1" for pure numbers
+  std::vector<std::int64_t> shape;  ///< rows first, as HDF5 tools show it
+  std::vector<std::string> axes;    ///< for each axis the path of its dimension scale, made before
+};
+
+/// An HDF5 file that all ranks write together. Collective over the communicator, every member,
+/// unless said otherwise.
+///
+/// Written as `<name>.partial` in the same folder and renamed by commit(), so that a reader never
+/// sees half a result; destruction without commit() removes the partial file. After a failed write
+/// the file cannot be closed (parallel HDF5 then hangs in its own collectives), so the error is
+/// printed to stderr by the lowest failing rank, the partial file is removed and all ranks end
+/// through MPI_Abort with the error's exit code. Transfers are cut below 2 GiB.
+class ResultFile {
+ public:
+  /// Throws OutputExistsError, or IoError when the folder is missing or not writable, on all ranks.
+  ResultFile(const Communicator& comm, std::string path, Overwrite overwrite);
+  ResultFile(const ResultFile&) = delete;
+  ResultFile& operator=(const ResultFile&) = delete;
+  ResultFile(ResultFile&&) noexcept;
+  ResultFile& operator=(ResultFile&&) noexcept;
+  ~ResultFile();
+
+  [[nodiscard]] const std::string& path() const noexcept;
+
+  /// Sets an attribute of the group or data set at `object` ("/" for the file), which is created as
+  /// a group if absent.
+  void attribute(const std::string& object, const std::string& name, const Attribute& value);
+
+  /// A dimension scale: a one-dimensional data set that names and numbers an axis. The same values
+  /// on all ranks.
+  void scale(const std::string& path, const std::string& long_name,
+             std::span<const std::int64_t> values);
+  void scale(const std::string& path, const std::string& long_name, std::span<const double> values,
+             const std::string& units = "1");
+
+  /// A whole data set from values that every rank holds (row-major); rank 0's are written.
+  void write(const DatasetInfo& info, std::span<const double> values);
+  void write(const DatasetInfo& info, std::span<const std::int64_t> values);
+  void write(const DatasetInfo& info, std::span<const std::string> values);
+
+  /// Creates a data set of 64-bit reals to be filled by write_rows.
+  void create(const DatasetInfo& info);
+  /// Writes rows [begin, begin + count) of this rank (row-major, contiguous; count may be 0, and
+  /// differ over the ranks).
+  void write_rows(const std::string& path, std::int64_t begin, std::int64_t count,
+                  const double* values);
+
+  /// Flushes, closes, syncs to disk and renames. Nothing may be written afterwards.
+  void commit();
+
+ private:
+  struct Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+/// What ResultFile's constructor checks about `path`, before any work is done. Collective over
+/// comm. Also compares the free space of the folder with `bytes` and throws ResourceError when it
+/// is too small.
+void check_output(const Communicator& comm, const std::string& path, Overwrite overwrite,
+                  std::int64_t bytes);
+
+/// Version of the HDF5 library in use. Local.
+std::string hdf5_version();
+
+}  // namespace ntkflow

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace ntkflow {
+
+/// Which of the two limiting kernels: the Neural Tangent Kernel or the network's Gaussian-process
+/// covariance.
+enum class KernelType { ntk, nngp };
+
+/// How the first layer sees the data: divided by the dimension and scaled like all others [JGH18],
+/// or the bare inner product [Aro19].
+enum class FirstLayer { normalised, plain };
+
+/// An activation function by its name in the configuration, with its named parameters in
+/// configuration order.
+struct ActivationSpec {
+  struct Parameter {
+    std::string name;
+    double value = 0.0;
+  };
+  std::string name = "relu";
+  std::vector<Parameter> parameters;
+};
+
+/// Names of all activations that the kernels know, for messages and help. Local.
+std::vector<std::string> activation_names();
+
+/// The problem of a spec (unknown name, unknown or impossible parameter) as one sentence, or empty.
+/// Local.
+std::string check_activation(const ActivationSpec& spec);
+
+/// E[sigma(z)^2] for z ~ N(0, 1), whose inverse is Arora et al.'s c_sigma. Local. `spec` must be
+/// valid.
+double second_moment(const ActivationSpec& spec);
+
+/// A fully connected network of `depth` affine layers (depth - 1 hidden ones), in the limit of
+/// infinite width: Sigma^(1) = weight_variance x.x'/d + bias_variance (or x.x' + bias_variance with
+/// FirstLayer::plain), and numerics.md's recursion after it. Ref: Jacot, Gabriel, Hongler (2018),
+/// section 4.
+struct Architecture {
+  int depth = 3;
+  ActivationSpec activation;
+  double weight_variance = 2.0;
+  double bias_variance = 0.0;
+  FirstLayer first_layer = FirstLayer::normalised;
+};
+
+/// The problem of an architecture as one sentence that names the field, or empty. Local.
+std::string check_architecture(const Architecture& architecture);
+
+/// Jacot et al.: weight variance 1, bias variance 0.01. Arora et al.: c_sigma and 0, with a plain
+/// first layer.
+enum class Preset { jacot, arora };
+Architecture with_preset(Architecture architecture, Preset preset);
+
+}  // namespace ntkflow

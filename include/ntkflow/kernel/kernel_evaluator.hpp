@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <ntkflow/base/aligned_buffer.hpp>
+#include <ntkflow/base/matrix_view.hpp>
+#include <ntkflow/kernel/architecture.hpp>
+
+namespace ntkflow {
+
+/// Per-sample constants of the recursion: q^(l)(x, x) for l = 1 ... depth and n samples, one
+/// contiguous, 64-byte aligned and padded column per layer. Made by KernelEvaluator::variances.
+template <class Real>
+class SampleVariances {
+ public:
+  SampleVariances() = default;
+  SampleVariances(std::int64_t samples, int depth);
+
+  [[nodiscard]] std::int64_t samples() const noexcept { return samples_; }
+  [[nodiscard]] int depth() const noexcept { return depth_; }
+  /// q^(layer) of all samples; layer counts from 1.
+  [[nodiscard]] Real* layer(int layer) const { return buffer_.data() + (layer - 1) * stride_; }
+
+ private:
+  std::int64_t samples_ = 0;
+  std::int64_t stride_ = 0;
+  int depth_ = 0;
+  AlignedBuffer<Real> buffer_;
+};
+
+/// Position in a tile.
+struct TilePosition {
+  std::int64_t row = 0;
+  std::int64_t col = 0;
+};
+
+/// Evaluates the limiting kernels of one architecture on tiles of inner products. Immutable; may be
+/// used by several threads at once. All members are Local.
+///
+/// The recursion runs per element on SIMD vectors; the instruction set is chosen once per tile at
+/// run time. The result of an element does not depend on how the matrix is cut into tiles.
+template <class Real>
+class KernelEvaluator {
+ public:
+  /// @pre check_architecture(architecture) is empty, dimension >= 1.
+  KernelEvaluator(const Architecture& architecture, std::int64_t dimension);
+  KernelEvaluator(KernelEvaluator&&) noexcept;
+  KernelEvaluator& operator=(KernelEvaluator&&) noexcept;
+  KernelEvaluator(const KernelEvaluator&) = delete;
+  KernelEvaluator& operator=(const KernelEvaluator&) = delete;
+  ~KernelEvaluator();
+
+  [[nodiscard]] const Architecture& architecture() const noexcept;
+
+  /// Layer variances of samples with the given |x|^2. Throws NumericalError when one overflows.
+  [[nodiscard]] SampleVariances<Real> variances(std::span<const double> squared_norms) const;
+
+  /// Turns inner products into kernel values.
+  ///
+  /// @param products  [m x n], x_i . y_j
+  /// @param rows      variances of the x_i are rows row_begin ... row_begin + m - 1 of this
+  /// @param cols      likewise for the y_j
+  /// @param nngp      [m x n] or an empty view when not wanted; may be `products`' own memory
+  /// @param ntk       likewise; nngp and ntk must not overlap each other
+  /// Accuracy: each entry within k eps relative of the recursion in exact arithmetic on the given
+  /// products, away from |rho| = 1; k is documented beside each activation.
+  void evaluate(MatrixView<const Real> products, const SampleVariances<Real>& rows,
+                std::int64_t row_begin, const SampleVariances<Real>& cols, std::int64_t col_begin,
+                MatrixView<Real> nngp, MatrixView<Real> ntk) const;
+
+  /// kernel(x, x) from |x|^2 alone, never from a rounded correlation.
+  [[nodiscard]] double diagonal(double squared_norm, KernelType type) const;
+
+  /// Pairs so nearly parallel, 1 - |rho| < threshold, that the rounding of the product x . y
+  /// decides about the kernel's digits; the caller recomputes their product with accurate_dot.
+  /// Compares products with squared norms.
+  [[nodiscard]] std::vector<TilePosition> near_parallel(
+      MatrixView<const Real> products, std::span<const double> row_squared_norms,
+      std::span<const double> col_squared_norms) const;
+
+ private:
+  struct Implementation;
+  std::unique_ptr<const Implementation> implementation_;
+};
+
+/// x . y as if computed in twice the working precision and rounded once (Ogita, Rump, Oishi 2005,
+/// Dot2), so that equal vectors give exactly the same value as their squared norm does. Local.
+double accurate_dot(const double* x, const double* y, std::int64_t d);
+double accurate_dot(const float* x, const float* y, std::int64_t d);
+
+/// The instruction sets compiled in and the one in use, for `ntkflow info`. Local.
+std::vector<std::string> simd_targets_compiled();
+std::string simd_target_in_use();
+
+extern template class SampleVariances<float>;
+extern template class SampleVariances<double>;
+extern template class KernelEvaluator<float>;
+extern template class KernelEvaluator<double>;
+
+}  // namespace ntkflow

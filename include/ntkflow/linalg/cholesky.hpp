@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <variant>
+
+#include <ntkflow/dist/dist_matrix.hpp>
+
+namespace ntkflow {
+
+/// The smallest squared diagonal element of a factor, L(index, index)^2, which is the Schur
+/// complement of that sample given those before it. `index` is 0-based.
+struct Pivot {
+  double value = 0.0;
+  std::int64_t index = 0;
+};
+
+/// The factorisation stopped: the leading minor of this order (1-based) is not positive, or not a
+/// number.
+struct NotPositiveDefinite {
+  std::int64_t order = 0;
+};
+
+/// A = L L^T, L stored in the lower triangle of a block-cyclic matrix; the strict upper triangle
+/// holds what A had there.
+template <class Real>
+class CholeskyFactor {
+ public:
+  /// Takes a factored matrix and ||A||_1. Used by factor_cholesky.
+  CholeskyFactor(DistMatrix<Real> factor, double norm);
+
+  [[nodiscard]] const DistMatrix<Real>& matrix() const noexcept { return factor_; }
+
+  /// B becomes A^-1 B. Collective over the grid. @param b [n x k] with the factor's grid and block
+  /// size.
+  void solve(DistMatrix<Real>& b) const;
+  /// X becomes L X. Collective over the grid.
+  void multiply_lower(DistMatrix<Real>& x) const;
+  /// log det A, accumulated in double. Collective over the grid.
+  [[nodiscard]] double log_determinant() const;
+  /// Collective over the grid.
+  [[nodiscard]] Pivot smallest_pivot() const;
+  /// Estimate of 1 / (||A||_1 ||A^-1||_1) (p?pocon, Higham 1988). Collective over the grid.
+  [[nodiscard]] double reciprocal_condition() const;
+  /// ||A||_1 of the matrix before factoring.
+  [[nodiscard]] double norm() const noexcept { return norm_; }
+
+ private:
+  DistMatrix<Real> factor_;
+  double norm_;
+};
+
+/// Factors a symmetric positive definite matrix as A = L L^T (p?potrf). Collective over
+/// a.grid()->comm().
+///
+/// @param a  [n x n], lower triangle read; consumed, its storage becomes the factor.
+/// @return   the factor, or the order of the first leading minor that is not positive; the same on
+/// all ranks. A NaN in A,
+///           which p?potrf passes over in silence, is reported as the first minor that it spoils.
+/// Throws ResourceError (on all ranks) when a rank's part exceeds the 2^31 elements that p?potrf
+/// can index. Cost: n^3/3 flop. Ref: Blackford et al., ScaLAPACK Users' Guide (1997).
+template <class Real>
+std::variant<CholeskyFactor<Real>, NotPositiveDefinite> factor_cholesky(DistMatrix<Real> a);
+
+extern template class CholeskyFactor<float>;
+extern template class CholeskyFactor<double>;
+
+}  // namespace ntkflow

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+// The only tolerances that tests use. Each is a formula in the size of the problem and the
+// precision, named after the check it bounds.
+namespace ntkflow::test {
+
+template <class Real>
+inline constexpr double kEps = static_cast<double>(std::numeric_limits<Real>::epsilon());
+
+/// ||A - L L^T||_1 <= 30 n eps ||A||_1.
+template <class Real>
+double factorisation_bound(std::int64_t n, double norm_a) {
+  return 30.0 * static_cast<double>(n) * kEps<Real> * norm_a;
+}
+
+/// ||B - A X||_1 <= 25 n eps ||A||_1 ||X||_1.
+template <class Real>
+double solve_bound(std::int64_t n, double norm_a, double norm_x) {
+  return 25.0 * static_cast<double>(n) * kEps<Real> * norm_a * norm_x;
+}
+
+/// ||A V - V Lambda||_1 <= 30 n eps ||A||_1, and the same with ||A|| = 1 for ||V^T V - I||_1.
+template <class Real>
+double eigen_bound(std::int64_t n, double norm_a) {
+  return 30.0 * static_cast<double>(n) * kEps<Real> * norm_a;
+}
+
+/// k eps |value|: elementwise agreement of two evaluations with k rounding errors between them.
+template <class Real>
+double ulp_bound(double k, double value) {
+  return k * kEps<Real> * std::abs(value);
+}
+
+/// Relative difference, against the larger magnitude; 0 when both are 0.
+inline double relative_difference(double a, double b) {
+  const double scale = std::max(std::abs(a), std::abs(b));
+  return scale == 0.0 ? 0.0 : std::abs(a - b) / scale;
+}
+
+}  // namespace ntkflow::test
