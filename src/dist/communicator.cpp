@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include <ntkflow/base/contract.hpp>
 #include <ntkflow/base/error.hpp>
 #include <ntkflow/base/narrow.hpp>
+#include <ntkflow/base/timer.hpp>
 
 namespace ntkflow {
 namespace {
@@ -109,6 +112,18 @@ Communicator Communicator::split_by_node() const {
 
 void Communicator::barrier() const {
   check_mpi(MPI_Barrier(comm_), "MPI_Barrier");
+}
+
+bool Communicator::meet(double seconds) const {
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(MPI_Ibarrier(comm_, &request), "MPI_Ibarrier");
+  const Stopwatch watch;
+  int arrived = 0;
+  while (arrived == 0 && watch.seconds() < seconds) {
+    check_mpi(MPI_Test(&request, &arrived, MPI_STATUS_IGNORE), "MPI_Test");
+    std::this_thread::sleep_for(std::chrono::milliseconds(arrived == 0 ? 1 : 0));
+  }
+  return arrived != 0;
 }
 
 void Communicator::sum(std::span<double> values) const {

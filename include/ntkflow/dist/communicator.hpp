@@ -49,6 +49,9 @@ class Communicator {
 
   /// Collective over *this.
   void barrier() const;
+  /// Whether all ranks arrive here within `seconds`. After a false answer the communicator must not
+  /// be used again: some rank is elsewhere. Collective over *this.
+  [[nodiscard]] bool meet(double seconds) const;
 
   /// Elementwise reductions in place; every rank ends with the result. Collective over *this.
   void sum(std::span<double> values) const;
