@@ -1,0 +1,275 @@
+#include "ntkflow/gram/kernel_matrix.hpp"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <ntkflow/dist/collectively.hpp>
+#include <ntkflow/linalg/local.hpp>
+
+namespace ntkflow {
+namespace {
+
+/// Rows of `x` at the positions of `map`, converted. [local_size x k]
+template <class Real>
+Matrix<Real> rows_of(const Matrix<double>& x, const BlockCyclic& map) {
+  Matrix<Real> mine(map.local_size(), x.cols());
+  for (std::int64_t j = 0; j < x.cols(); ++j) {
+    for (std::int64_t i_loc = 0; i_loc < mine.rows(); ++i_loc) {
+      mine(i_loc, j) = static_cast<Real>(x.column(j)[map.to_global({i_loc}).value]);
+    }
+  }
+  return mine;
+}
+
+void add_rows(const Matrix<double>& mine, const BlockCyclic& map, Matrix<double>& whole) {
+  for (std::int64_t j = 0; j < whole.cols(); ++j) {
+    for (std::int64_t i_loc = 0; i_loc < mine.rows(); ++i_loc) {
+      whole.column(j)[map.to_global({i_loc}).value] += mine.column(j)[i_loc];
+    }
+  }
+}
+
+/// sums[first : first + rows] += op(tile) x in Real, added up in double.
+template <class Real>
+void accumulate(Transpose transpose, MatrixView<const Real> tile, MatrixView<const Real> x,
+                Matrix<Real>& scratch, std::int64_t first, Matrix<double>& sums) {
+  const std::int64_t rows = transpose == Transpose::no ? tile.rows : tile.cols;
+  const MatrixView<Real> product(scratch.data(), rows, x.cols);
+  multiply<Real>(transpose, Transpose::no, Real{1}, tile, x, Real{0}, product);
+  for (std::int64_t j = 0; j < x.cols; ++j) {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      sums.column(j)[first + i] += static_cast<double>(product.column(j)[i]);
+    }
+  }
+}
+
+}  // namespace
+
+template <class Real>
+KernelMatrix<Real>::KernelMatrix(std::shared_ptr<const ProcessGrid> grid,
+                                 std::shared_ptr<const KernelEvaluator<Real>> evaluator,
+                                 KernelType type, BlockCyclic row_map,
+                                 std::shared_ptr<const KernelSamples<Real>> rows,
+                                 BlockCyclic col_map,
+                                 std::shared_ptr<const KernelSamples<Real>> cols)
+    : grid_(std::move(grid)),
+      evaluator_(std::move(evaluator)),
+      type_(type),
+      row_map_(row_map),
+      col_map_(col_map),
+      row_samples_(std::move(rows)),
+      col_samples_(std::move(cols)) {
+  NTKFLOW_EXPECTS(row_samples_->size() == row_map_.local_size(), row_samples_->size(),
+                  row_map_.local_size());
+  NTKFLOW_EXPECTS(col_samples_->size() == col_map_.local_size(), col_samples_->size(),
+                  col_map_.local_size());
+  NTKFLOW_EXPECTS(row_map_.block() == col_map_.block(), row_map_.block(), col_map_.block());
+}
+
+template <class Real>
+void KernelMatrix<Real>::evaluate_tile(std::int64_t row, std::int64_t col,
+                                       MatrixView<Real> out) const {
+  const std::int64_t d = row_samples_->dimension();
+  multiply<Real>(Transpose::yes, Transpose::no, Real{1},
+                 row_samples_->x().view().block(0, row, d, out.rows),
+                 col_samples_->x().view().block(0, col, d, out.cols), Real{0}, out);
+
+  // Strips of columns are independent, so the threads of this rank share them; BLAS uses the same
+  // threads above.
+  constexpr std::int64_t kStrip = 16;
+  const std::int64_t strips = (out.cols + kStrip - 1) / kStrip;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t strip = 0; strip < strips; ++strip) {
+    const std::int64_t j = strip * kStrip;
+    const std::int64_t n = std::min(kStrip, out.cols - j);
+    const MatrixView<Real> part = out.block(0, j, out.rows, n);
+    const auto norms_of = [](const KernelSamples<Real>& samples, std::int64_t first,
+                             std::int64_t count) {
+      return std::span(samples.squared_norms())
+          .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+    };
+    // Where samples are nearly parallel the rounding of a product decides about half of the
+    // kernel's digits, and equal samples must give equal rows: form those few products in twice the
+    // precision.
+    for (const auto [i, k] : evaluator_->near_parallel(part, norms_of(*row_samples_, row, out.rows),
+                                                       norms_of(*col_samples_, col + j, n))) {
+      part.data[i + k * part.ld] = static_cast<Real>(accurate_dot(
+          row_samples_->x().column(row + i), col_samples_->x().column(col + j + k), d));
+    }
+    const MatrixView<Real> none;
+    evaluator_->evaluate(part, row_samples_->variances(), row, col_samples_->variances(), col + j,
+                         type_ == KernelType::nngp ? part : none,
+                         type_ == KernelType::ntk ? part : none);
+  }
+}
+
+template <class Real>
+void KernelMatrix<Real>::set_diagonal(std::int64_t row, std::int64_t col,
+                                      MatrixView<Real> tile) const {
+  for (std::int64_t j = 0; j < tile.cols; ++j) {
+    const GlobalIndex g = col_map_.to_global({col + j});
+    if (row_map_.is_mine(g)) {
+      const std::int64_t i = row_map_.to_local(g).value - row;
+      if (i >= 0 && i < tile.rows) {
+        const double norm = col_samples_->squared_norms()[static_cast<std::size_t>(col + j)];
+        tile.data[i + j * tile.ld] = static_cast<Real>(evaluator_->diagonal(norm, type_));
+      }
+    }
+  }
+}
+
+template <class Real>
+template <class Visit>
+void KernelMatrix<Real>::for_each_lower_tile(Visit&& visit) const {
+  const std::int64_t rows = row_map_.local_size();
+  const std::int64_t cols = col_map_.local_size();
+  for (std::int64_t col = 0; col < cols; col += kTileCols) {
+    const std::int64_t n = std::min(kTileCols, cols - col);
+    // Local rows ascend with their global index, so those at or below the tile's first column are a
+    // tail.
+    for (std::int64_t row = row_map_.local_count_below(col_map_.to_global({col})); row < rows;
+         row += kTileRows) {
+      visit(row, col, std::min(kTileRows, rows - row), n);
+    }
+  }
+}
+
+template <class Real>
+DistMatrix<Real> KernelMatrix<Real>::assemble_symmetric(Triangle triangle, Monitor& monitor) const {
+  NTKFLOW_EXPECTS(rows() == cols(), rows(), cols());
+  std::unique_ptr<DistMatrix<Real>> k;
+  collectively(grid_->comm(),
+               [&] { k = std::make_unique<DistMatrix<Real>>(grid_, rows(), cols(), block()); });
+  const MatrixView<Real> local = k->local();
+  const auto fill = [&](std::int64_t row, std::int64_t col, std::int64_t m, std::int64_t n) {
+    const MatrixView<Real> tile = local.block(row, col, m, n);
+    evaluate_tile(row, col, tile);
+    set_diagonal(row, col, tile);
+    monitor.progress(col, local.cols);
+  };
+  if (triangle == Triangle::both) {
+    for (std::int64_t col = 0; col < local.cols; col += kTileCols) {
+      for (std::int64_t row = 0; row < local.rows; row += kTileRows) {
+        fill(row, col, std::min(kTileRows, local.rows - row),
+             std::min(kTileCols, local.cols - col));
+      }
+    }
+    return std::move(*k);
+  }
+  for_each_lower_tile(fill);
+  // Tiles that cross the diagonal reach a little above it; what they left there is cleared.
+  for (std::int64_t j = 0; j < local.cols; ++j) {
+    std::fill_n(local.column(j), row_map_.local_count_below(col_map_.to_global({j})), Real{0});
+  }
+  return std::move(*k);
+}
+
+template <class Real>
+DistMatrix<Real> KernelMatrix<Real>::assemble_columns(std::int64_t begin, std::int64_t end) const {
+  NTKFLOW_EXPECTS(begin % (block() * grid_->shape().cols) == 0, begin, block());
+  std::unique_ptr<DistMatrix<Real>> k;
+  collectively(grid_->comm(), [&] {
+    k = std::make_unique<DistMatrix<Real>>(grid_, rows(), end - begin, block());
+  });
+  const MatrixView<Real> local = k->local();
+  const std::int64_t first = col_map_.local_count_below({begin});
+  for (std::int64_t col = 0; col < local.cols; col += kTileCols) {
+    for (std::int64_t row = 0; row < local.rows; row += kTileRows) {
+      evaluate_tile(row, first + col,
+                    local.block(row, col, std::min(kTileRows, local.rows - row),
+                                std::min(kTileCols, local.cols - col)));
+    }
+  }
+  return std::move(*k);
+}
+
+template <class Real>
+Matrix<double> KernelMatrix<Real>::multiply_symmetric(const Matrix<double>& x,
+                                                      Monitor& monitor) const {
+  NTKFLOW_EXPECTS(rows() == cols() && x.rows() == rows(), rows(), cols(), x.rows());
+  Matrix<double> product;
+  collectively(grid_->comm(), [&] {
+    const Matrix<Real> x_rows = rows_of<Real>(x, row_map_);
+    const Matrix<Real> x_cols = rows_of<Real>(x, col_map_);
+    Matrix<double> row_sums(x_rows.rows(), x.cols());
+    Matrix<double> col_sums(x_cols.rows(), x.cols());
+    Matrix<Real> tile_buffer(kTileRows, kTileCols);
+    Matrix<Real> scratch(std::max(kTileRows, kTileCols), x.cols());
+    for_each_lower_tile([&](std::int64_t row, std::int64_t col, std::int64_t m, std::int64_t n) {
+      const MatrixView<Real> tile(tile_buffer.data(), m, n, kTileRows);
+      evaluate_tile(row, col, tile);
+      set_diagonal(row, col, tile);
+      // Above the diagonal another tile has the pair; on it the pair counts once.
+      const auto clear_before = [&](std::int64_t offset) {
+        for (std::int64_t j = 0; j < n; ++j) {
+          const std::int64_t g = col_map_.to_global({col + j}).value;
+          const std::int64_t above = std::min(m, row_map_.local_count_below({g + offset}) - row);
+          if (above > 0) {
+            std::fill_n(tile.column(j), above, Real{0});
+          }
+        }
+      };
+      clear_before(0);
+      accumulate<Real>(Transpose::no, tile, x_cols.view().block(col, 0, n, x.cols()), scratch, row,
+                       row_sums);
+      clear_before(1);
+      accumulate<Real>(Transpose::yes, tile, x_rows.view().block(row, 0, m, x.cols()), scratch, col,
+                       col_sums);
+      monitor.progress(col, col_map_.local_size());
+    });
+    product = Matrix<double>(rows(), x.cols());
+    add_rows(row_sums, row_map_, product);
+    add_rows(col_sums, col_map_, product);
+  });
+  grid_->comm().sum(std::span(product.data(), static_cast<std::size_t>(product.size())));
+  return product;
+}
+
+template <class Real>
+Matrix<double> KernelMatrix<Real>::multiply_transposed(const Matrix<double>& x,
+                                                       Monitor& monitor) const {
+  NTKFLOW_EXPECTS(x.rows() == rows(), x.rows(), rows());
+  Matrix<double> product;
+  collectively(grid_->comm(), [&] {
+    const Matrix<Real> x_rows = rows_of<Real>(x, row_map_);
+    Matrix<double> sums(col_map_.local_size(), x.cols());
+    Matrix<Real> tile_buffer(kTileRows, kTileCols);
+    Matrix<Real> scratch(kTileCols, x.cols());
+    for (std::int64_t col = 0; col < sums.rows(); col += kTileCols) {
+      const std::int64_t n = std::min(kTileCols, sums.rows() - col);
+      for (std::int64_t row = 0; row < x_rows.rows(); row += kTileRows) {
+        const std::int64_t m = std::min(kTileRows, x_rows.rows() - row);
+        const MatrixView<Real> tile(tile_buffer.data(), m, n, kTileRows);
+        evaluate_tile(row, col, tile);
+        accumulate<Real>(Transpose::yes, tile, x_rows.view().block(row, 0, m, x.cols()), scratch,
+                         col, sums);
+      }
+      monitor.progress(col + n, sums.rows());
+    }
+    product = Matrix<double>(cols(), x.cols());
+    add_rows(sums, col_map_, product);
+  });
+  grid_->comm().sum(std::span(product.data(), static_cast<std::size_t>(product.size())));
+  return product;
+}
+
+template <class Real>
+std::vector<double> KernelMatrix<Real>::column_diagonal() const {
+  std::vector<double> diagonal(static_cast<std::size_t>(cols()), 0.0);
+  if (grid_->row() ==
+      0) {  // every rank of a grid column holds the same samples: one of them speaks
+    for (std::int64_t j = 0; j < col_map_.local_size(); ++j) {
+      diagonal[static_cast<std::size_t>(col_map_.to_global({j}).value)] =
+          evaluator_->diagonal(col_samples_->squared_norms()[static_cast<std::size_t>(j)], type_);
+    }
+  }
+  grid_->comm().sum(std::span(diagonal));
+  return diagonal;
+}
+
+template class KernelMatrix<float>;
+template class KernelMatrix<double>;
+
+}  // namespace ntkflow
