@@ -1,0 +1,165 @@
+#include "ntkflow/regression/fit.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <optional>
+#include <utility>
+
+#include <ntkflow/dist/collectively.hpp>
+#include <ntkflow/dist/redistribute.hpp>
+#include <ntkflow/linalg/products.hpp>
+
+namespace ntkflow {
+namespace {
+
+template <class Real>
+void add_to_diagonal(DistMatrix<Real>& a, double value) {
+  const auto local = a.local();
+  for (std::int64_t j_loc = 0; j_loc < local.cols; ++j_loc) {
+    const GlobalIndex g = a.col_map().to_global({j_loc});
+    if (a.row_map().is_mine(g)) {
+      Real& entry = local(a.row_map().to_local(g).value, j_loc);
+      entry = static_cast<Real>(static_cast<double>(entry) + value);
+    }
+  }
+}
+
+double largest_magnitude(const double* values, std::int64_t n) {
+  double largest = 0.0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    largest = std::max(largest, std::abs(values[i]));
+  }
+  return largest;
+}
+
+/// Up to one significant digit: a number to be read and typed.
+double round_up(double value) {
+  if (!(value > 0.0) || !std::isfinite(value)) {
+    return value;
+  }
+  const double unit = std::pow(10.0, std::floor(std::log10(value)));
+  return std::ceil(value / unit) * unit;
+}
+
+template <class Real>
+NotSolvable not_solvable(std::int64_t order, double norm, std::int64_t n) {
+  constexpr double kEps = std::numeric_limits<Real>::epsilon();
+  return {order, norm, round_up(10.0 * static_cast<double>(n) * kEps * norm)};
+}
+
+/// The first repeated sample at which the factor shows a pivot that is zero to rounding, as a
+/// 1-based order.
+template <class Real>
+std::optional<std::int64_t> first_vanishing_pivot(const DistMatrix<Real>& factor,
+                                                  double largest_diagonal,
+                                                  std::span<const std::int64_t> candidates) {
+  constexpr double kEps = std::numeric_limits<Real>::epsilon();
+  const double threshold = static_cast<double>(factor.rows()) * kEps * largest_diagonal;
+  const std::int64_t n = factor.rows();
+  std::int64_t first = n;
+  for (const std::int64_t j : candidates) {
+    if (factor.row_map().is_mine({j}) && factor.col_map().is_mine({j})) {
+      const auto pivot = static_cast<double>(factor.local()(factor.row_map().to_local({j}).value,
+                                                            factor.col_map().to_local({j}).value));
+      if (pivot * pivot <= threshold) {
+        first = std::min(first, j);
+      }
+    }
+  }
+  first = factor.grid()->comm().min(first);
+  return first < n ? std::optional(first + 1) : std::nullopt;
+}
+
+template <class Real>
+double largest_diagonal_element(const DistMatrix<Real>& a) {
+  double largest = 0.0;
+  const auto local = a.local();
+  for (std::int64_t j_loc = 0; j_loc < local.cols; ++j_loc) {
+    const GlobalIndex g = a.col_map().to_global({j_loc});
+    if (a.row_map().is_mine(g)) {
+      largest = std::max(largest, static_cast<double>(local(a.row_map().to_local(g).value, j_loc)));
+    }
+  }
+  return a.grid()->comm().max(largest);
+}
+
+}  // namespace
+
+double absolute_ridge(const Ridge& ridge, double trace, std::int64_t n) {
+  return ridge.scale == RidgeScale::absolute ? ridge.value
+                                             : ridge.value * trace / static_cast<double>(n);
+}
+
+template <class Real>
+std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<Real> k,
+                                                        const LinearOperator& exact,
+                                                        const Matrix<double>& target, double ridge,
+                                                        std::span<const std::int64_t> duplicate) {
+  const std::int64_t n = k.rows();
+  NTKFLOW_EXPECTS(target.rows() == n && exact.size() == n && ridge >= 0.0, target.rows(), n, ridge);
+  const auto grid = k.grid();
+  const std::int64_t block = k.block();
+  add_to_diagonal(k, ridge);
+  const double largest_diagonal = largest_diagonal_element(k);
+  const double norm = symmetric_norm(k);
+
+  auto outcome = factor_cholesky(std::move(k));
+  if (const auto* failure = std::get_if<NotPositiveDefinite>(&outcome)) {
+    return not_solvable<Real>(failure->order, norm, n);
+  }
+  const auto& factor = std::get<CholeskyFactor<Real>>(outcome);
+  if (ridge == 0.0) {
+    if (const auto order = first_vanishing_pivot(factor.matrix(), largest_diagonal, duplicate)) {
+      return not_solvable<Real>(*order, norm, n);
+    }
+  }
+
+  RegressionFit fit;
+  fit.ridge = ridge;
+  fit.norm = norm;
+  fit.log_determinant = factor.log_determinant();
+  fit.smallest_pivot = factor.smallest_pivot();
+  fit.reciprocal_condition = factor.reciprocal_condition();
+
+  std::optional<DistMatrix<Real>> right_hand_side;
+  collectively(grid->comm(), [&] {
+    right_hand_side.emplace(grid, n, target.cols(), block);
+    right_hand_side->fill(
+        [&](std::int64_t i, std::int64_t j) { return static_cast<Real>(target.column(j)[i]); });
+  });
+  factor.solve(*right_hand_side);
+  fit.coefficients = replicate(*right_hand_side);
+
+  fit.residual = exact.apply(fit.coefficients);
+  for (std::int64_t j = 0; j < target.cols(); ++j) {
+    const double* y = target.column(j);
+    const double* alpha = fit.coefficients.column(j);
+    double* residual = fit.residual.column(j);
+    double fitted = 0.0;
+    for (std::int64_t i = 0; i < n; ++i) {
+      residual[i] = y[i] - residual[i] - ridge * alpha[i];
+      fitted += y[i] * alpha[i];
+    }
+    const double scale = norm * largest_magnitude(alpha, n) + largest_magnitude(y, n);
+    if (scale > 0.0) {
+      fit.backward_error = std::max(fit.backward_error, largest_magnitude(residual, n) / scale);
+    }
+    fit.log_marginal_likelihood -=
+        0.5 *
+        (fitted + fit.log_determinant + static_cast<double>(n) * std::log(2.0 * std::numbers::pi));
+  }
+  return fit;
+}
+
+template std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<float>,
+                                                                 const LinearOperator&,
+                                                                 const Matrix<double>&, double,
+                                                                 std::span<const std::int64_t>);
+template std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<double>,
+                                                                 const LinearOperator&,
+                                                                 const Matrix<double>&, double,
+                                                                 std::span<const std::int64_t>);
+
+}  // namespace ntkflow
