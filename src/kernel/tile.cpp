@@ -29,9 +29,11 @@ template <class Real>
 struct Pack {
   using Tag = hn::ScalableTag<Real>;
   using Vector = hn::Vec<Tag>;
+  static constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(Tag()));
 
   Vector vector;
 
+  Pack() = default;
   explicit HWY_INLINE Pack(Vector values) : vector(values) {}
   explicit HWY_INLINE Pack(double value) : vector(hn::Set(Tag(), static_cast<Real>(value))) {}
 
@@ -143,70 +145,85 @@ HWY_INLINE Angle<Real> angle_in_turns(Pack<Real> y, Pack<Real> x) {
 
 #include "activations/list.inl"
 
-/// Both kernels of a vector of pairs.
+/// One column of a tile.
 template <class Real>
-struct KernelPacks {
-  Pack<Real> nngp;
-  Pack<Real> ntk;
+struct Column {
+  const Real* products;
+  const Real* variance;  // of the column's sample at layer 1
+  Real* nngp;            // null when not wanted
+  Real* ntk;
 };
 
-/// The recursion over layers; `row` and `col` point to the variances of layer 1. Without
-/// kWithNtk, `ntk` holds nothing of use.
-template <bool kWithNtk, class Real, class Activation>
-HWY_INLINE KernelPacks<Real> recursion(const TileJob<Real>& job, const Activation& activation,
-                                       Pack<Real> product, const Real* row, const Real* col) {
+/// The recursion over layers for kVectors vectors of pairs from row i on. They depend on each other
+/// in nothing, so that the processor works on one while another waits for its square root.
+template <std::int64_t kVectors, bool kWithNtk, class Real, class Activation>
+HWY_INLINE void evaluate_rows(const TileJob<Real>& job, const Activation& activation,
+                              const Column<Real>& column, const Real* row_variances,
+                              std::int64_t i) {
   using P = Pack<Real>;
+  constexpr std::int64_t kLanes = P::kLanes;
   const P weight = P::broadcast(job.weight_variance);
   const P bias = P::broadcast(job.bias_variance);
-  // No fused operation here: KernelEvaluator::variances rounds in the same way.
-  P c = P::broadcast(job.first_slope) * product + bias;
-  P theta = c;
+  const P first_slope = P::broadcast(job.first_slope);
+  // No fused operations on c: KernelEvaluator::variances rounds in the same way.
+  P c[kVectors];
+  P theta[kVectors];
+  for (std::int64_t v = 0; v < kVectors; ++v) {
+    c[v] = first_slope * P::load(column.products + i + v * kLanes) + bias;
+    theta[v] = c[v];
+  }
+  const Real* row = row_variances + i;
+  const Real* col = column.variance;
   for (int layer = 1; layer < job.depth; ++layer) {
-    const Duals<P> duals = activation.fast(P::load(row), P::broadcast(*col), c);
+    const P col_variance = P::broadcast(*col);
+    for (std::int64_t v = 0; v < kVectors; ++v) {
+      const Duals<P> duals = activation.fast(P::load(row + v * kLanes), col_variance, c[v]);
+      c[v] = weight * duals.f + bias;
+      if constexpr (kWithNtk) {
+        theta[v] = multiply_add(weight * duals.g, theta[v], c[v]);
+      }
+    }
     row += job.row_layer_stride;
     col += job.col_layer_stride;
-    c = weight * duals.f + bias;
+  }
+  for (std::int64_t v = 0; v < kVectors; ++v) {
+    if (column.nngp != nullptr) {
+      c[v].store(column.nngp + i + v * kLanes);
+    }
     if constexpr (kWithNtk) {
-      theta = multiply_add(weight * duals.g, theta, c);
+      theta[v].store(column.ntk + i + v * kLanes);
     }
   }
-  return {c, theta};
 }
 
 template <bool kWithNtk, class Real, class Activation>
 void evaluate_columns(const TileJob<Real>& job, const Activation& activation) {
-  constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(hn::ScalableTag<Real>()));
-  const std::int64_t rest = job.products.rows % kLanes;
-  const std::int64_t whole = job.products.rows - rest;
+  constexpr std::int64_t kLanes = Pack<Real>::kLanes;
+  constexpr std::int64_t kTogether = 4;
+  const std::int64_t rows = job.products.rows;
   for (std::int64_t j = 0; j < job.products.cols; ++j) {
-    const Real* products = job.products.column(j);
-    const Real* col = job.col_variances + j;
-    Real* nngp = job.nngp == nullptr ? nullptr : job.nngp + j * job.nngp_ld;
-    Real* ntk = job.ntk == nullptr ? nullptr : job.ntk + j * job.ntk_ld;
-    for (std::int64_t i = 0; i < whole; i += kLanes) {
-      const auto product = Pack<Real>::load(products + i);
-      const auto kernels =
-          recursion<kWithNtk>(job, activation, product, job.row_variances + i, col);
-      if (nngp != nullptr) {
-        kernels.nngp.store(nngp + i);
-      }
-      if constexpr (kWithNtk) {
-        kernels.ntk.store(ntk + i);
-      }
+    const Column<Real> column{job.products.column(j), job.col_variances + j,
+                              job.nngp == nullptr ? nullptr : job.nngp + j * job.nngp_ld,
+                              job.ntk == nullptr ? nullptr : job.ntk + j * job.ntk_ld};
+    std::int64_t i = 0;
+    for (; i + kTogether * kLanes <= rows; i += kTogether * kLanes) {
+      evaluate_rows<kTogether, kWithNtk>(job, activation, column, job.row_variances, i);
     }
-    if (rest > 0) {  // the same operations on a padded copy, so that the bits are the same
-      std::array<Real, kLanes> buffer{};
-      std::copy_n(products + whole, rest, buffer.data());
-      const auto product = Pack<Real>::load(buffer.data());
-      const auto kernels =
-          recursion<kWithNtk>(job, activation, product, job.row_variances + whole, col);
-      if (nngp != nullptr) {
-        kernels.nngp.store(buffer.data());
-        std::copy_n(buffer.data(), rest, nngp + whole);
+    for (; i + kLanes <= rows; i += kLanes) {
+      evaluate_rows<1, kWithNtk>(job, activation, column, job.row_variances, i);
+    }
+    if (i < rows) {  // the same operations on a padded copy, so that the bits are the same
+      std::array<Real, kLanes> products{};
+      std::array<Real, kLanes> nngp{};
+      std::array<Real, kLanes> ntk{};
+      std::copy_n(column.products + i, rows - i, products.data());
+      const Column<Real> rest{products.data(), column.variance, nngp.data(), ntk.data()};
+      evaluate_rows<1, kWithNtk>(job, activation, rest, job.row_variances + i, 0);
+      if (column.nngp != nullptr) {
+        std::copy_n(nngp.data(), rows - i, column.nngp + i);
       }
       if constexpr (kWithNtk) {
-        kernels.ntk.store(buffer.data());
-        std::copy_n(buffer.data(), rest, ntk + whole);
+        std::copy_n(ntk.data(), rows - i, column.ntk + i);
       }
     }
   }
@@ -225,7 +242,7 @@ void evaluate(const TileJob<Real>& job) {
 
 template <class Real>
 void scan(const ParallelScan<Real>& job, std::vector<TilePosition>& found) {
-  constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(hn::ScalableTag<Real>()));
+  constexpr std::int64_t kLanes = Pack<Real>::kLanes;
   const std::int64_t rows = job.products.rows;
   for (std::int64_t j = 0; j < job.products.cols; ++j) {
     const Real* products = job.products.column(j);
