@@ -30,6 +30,18 @@ double eigen_bound(std::int64_t n, double norm_a) {
   return 30.0 * static_cast<double>(n) * kEps<Real> * norm_a;
 }
 
+/// |log det L L^T - log det A| <= n (n + 1) eps cond(A): to first order the trace of A^-1 dA.
+template <class Real>
+double log_determinant_bound(std::int64_t n, double condition) {
+  return static_cast<double>(n) * static_cast<double>(n + 1) * kEps<Real> * condition;
+}
+
+/// ||C - A B||_1 <= 4 (k + 1) eps ||A||_1 ||B||_1, k the inner dimension.
+template <class Real>
+double product_bound(std::int64_t k, double norm_a, double norm_b) {
+  return 4.0 * static_cast<double>(k + 1) * kEps<Real> * norm_a * norm_b;
+}
+
 /// k eps |value|: elementwise agreement of two evaluations with k rounding errors between them.
 template <class Real>
 double ulp_bound(double k, double value) {

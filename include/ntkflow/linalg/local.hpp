@@ -22,7 +22,7 @@ void set_blas_threads(int threads);
 /// Local.
 std::string blas_description();
 
-/// A matrix product, a rank-k update and a factorisation of order 300 against plain loops: a few
+/// A matrix product, a rank-k update and a factorisation of order 300 against plain loops: tens of
 /// milliseconds. Some OpenBLAS releases had wrong AVX-512 kernels that show as a false "not
 /// positive definite". Returns the fault as one sentence, or empty. Local.
 std::string blas_self_test();

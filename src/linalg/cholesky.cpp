@@ -1,0 +1,170 @@
+#include "ntkflow/linalg/cholesky.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ntkflow/base/contract.hpp>
+#include <ntkflow/base/error.hpp>
+#include <ntkflow/base/narrow.hpp>
+#include <ntkflow/dist/collectively.hpp>
+#include <ntkflow/dist/redistribute.hpp>
+#include <ntkflow/linalg/products.hpp>
+
+#include "norm_estimate.hpp"
+#include "scalapack_abi.hpp"
+#include "workspace.hpp"
+
+namespace ntkflow {
+namespace {
+
+constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::max();
+
+/// Calls visit(i, a(i, i)) for the diagonal elements that this rank stores, i ascending. Local.
+template <class Real, class Visit>
+void for_each_diagonal(const DistMatrix<Real>& a, Visit&& visit) {
+  const auto local = a.local();
+  for (std::int64_t j_loc = 0; j_loc < local.cols; ++j_loc) {
+    const GlobalIndex j = a.col_map().to_global({j_loc});
+    if (a.row_map().is_mine(j)) {
+      visit(j.value, static_cast<double>(local(a.row_map().to_local(j).value, j_loc)));
+    }
+  }
+}
+
+/// The order of the first leading minor whose diagonal element is not finite, on any rank, or
+/// kNone. Collective over the grid.
+template <class Real>
+std::int64_t first_not_finite(const DistMatrix<Real>& factor) {
+  std::int64_t order = kNone;
+  for_each_diagonal(factor, [&](std::int64_t i, double value) {
+    if (!std::isfinite(value)) {
+      order = std::min(order, i + 1);
+    }
+  });
+  return factor.grid()->comm().min(order);
+}
+
+}  // namespace
+
+std::int64_t automatic_block_size(std::int64_t n, GridShape grid) {
+  constexpr std::int64_t kSmallest = 16;
+  constexpr std::int64_t kLargest = 128;
+  constexpr std::int64_t kBlocksPerProcess = 4;
+  const std::int64_t processes = std::max(grid.rows, grid.cols);
+  return std::clamp(n / (kBlocksPerProcess * processes) / kSmallest * kSmallest, kSmallest,
+                    kLargest);
+}
+
+void check_cholesky_size(std::int64_t n, std::int64_t block, GridShape grid) {
+  const auto elements = [&](GridShape shape) {
+    const LocalSize local = largest_local_size(n, block, shape);
+    return local.rows * local.cols;
+  };
+  if (elements(grid) > kLibraryIntegerMax) {
+    throw ResourceError(
+        "a Cholesky factorisation of order " + std::to_string(n) + " puts " +
+        std::to_string(elements(grid)) +
+        " matrix elements on one rank, more than the 2^31 - 1 that ScaLAPACK can index; run " +
+        ranks_that_fit(grid, [&](GridShape s) { return elements(s) <= kLibraryIntegerMax; }));
+  }
+}
+
+template <class Real>
+CholeskyFactor<Real>::CholeskyFactor(DistMatrix<Real> factor, double norm)
+    : factor_(std::move(factor)), norm_(norm) {}
+
+template <class Real>
+void CholeskyFactor<Real>::solve(DistMatrix<Real>& b) const {
+  NTKFLOW_EXPECTS(b.grid() == factor_.grid() && b.block() == factor_.block());
+  NTKFLOW_EXPECTS(b.rows() == factor_.rows(), b.rows(), factor_.rows());
+  const int info = scalapack::potrs(
+      'L', narrow<int>(b.rows(), "matrix rows"), narrow<int>(b.cols(), "matrix columns"),
+      factor_.local().data, scalapack::describe(factor_), b.local().data, scalapack::describe(b));
+  NTKFLOW_EXPECTS(info == 0, info);
+}
+
+template <class Real>
+void CholeskyFactor<Real>::multiply_lower(DistMatrix<Real>& x) const {
+  NTKFLOW_EXPECTS(x.grid() == factor_.grid() && x.block() == factor_.block());
+  NTKFLOW_EXPECTS(x.rows() == factor_.rows(), x.rows(), factor_.rows());
+  scalapack::trmm('L', 'L', 'N', 'N', narrow<int>(x.rows(), "matrix rows"),
+                  narrow<int>(x.cols(), "matrix columns"), Real{1}, factor_.local().data,
+                  scalapack::describe(factor_), x.local().data, scalapack::describe(x));
+}
+
+template <class Real>
+double CholeskyFactor<Real>::log_determinant() const {
+  double sum = 0.0;
+  for_each_diagonal(factor_, [&](std::int64_t, double value) { sum += std::log(value); });
+  return 2.0 * factor_.grid()->comm().sum(sum);
+}
+
+template <class Real>
+Pivot CholeskyFactor<Real>::smallest_pivot() const {
+  const Communicator& comm = factor_.grid()->comm();
+  double mine = std::numeric_limits<double>::infinity();
+  std::int64_t index = kNone;
+  for_each_diagonal(factor_, [&](std::int64_t i, double value) {
+    if (value * value < mine) {
+      mine = value * value;
+      index = i;
+    }
+  });
+  const double smallest = comm.min(mine);
+  return {smallest, comm.min(mine == smallest ? index : kNone)};
+}
+
+template <class Real>
+double CholeskyFactor<Real>::reciprocal_condition() const {
+  if (factor_.rows() == 0) {
+    return 1.0;
+  }
+  // Not p?pocon: its p?lacon forgets the estimate between calls (seen in ScaLAPACK 2.2.1 and
+  // later), and what it then returns is too large by a factor of hundreds on smooth kernels.
+  const auto apply_inverse = [this](std::vector<double>& x) {
+    std::optional<DistMatrix<Real>> column;
+    collectively(factor_.grid()->comm(),
+                 [&] { column.emplace(factor_.grid(), factor_.rows(), 1, factor_.block()); });
+    column->fill([&](std::int64_t i, std::int64_t) {
+      return static_cast<Real>(x[static_cast<std::size_t>(i)]);
+    });
+    solve(*column);
+    const Matrix<double> whole = replicate(*column);
+    std::copy_n(whole.data(), whole.size(), x.begin());
+  };
+  const double condition = norm_ * estimate_symmetric_norm(factor_.rows(), apply_inverse);
+  return std::isfinite(condition) ? 1.0 / condition : 0.0;
+}
+
+template <class Real>
+std::variant<CholeskyFactor<Real>, NotPositiveDefinite> factor_cholesky(DistMatrix<Real> a) {
+  NTKFLOW_EXPECTS(a.rows() == a.cols(), a.rows(), a.cols());
+  const Communicator& comm = a.grid()->comm();
+  check_cholesky_size(a.rows(), a.block(), a.grid()->shape());
+  const double norm = symmetric_norm(a);
+  const int info = scalapack::potrf('L', narrow<int>(a.rows(), "matrix rows"), a.local().data,
+                                    scalapack::describe(a));
+  NTKFLOW_EXPECTS(info >= 0, info);
+  // p?potrf is believed to return the same info everywhere; the answer must be the same in any
+  // case. It takes a NaN for a positive pivot and goes on.
+  const std::int64_t stopped = comm.min(info > 0 ? std::int64_t{info} : kNone);
+  const std::int64_t order = std::min(stopped, first_not_finite(a));
+  if (order != kNone) {
+    return NotPositiveDefinite{order};
+  }
+  return CholeskyFactor<Real>(std::move(a), norm);
+}
+
+template class CholeskyFactor<float>;
+template class CholeskyFactor<double>;
+template std::variant<CholeskyFactor<float>, NotPositiveDefinite> factor_cholesky(
+    DistMatrix<float>);
+template std::variant<CholeskyFactor<double>, NotPositiveDefinite> factor_cholesky(
+    DistMatrix<double>);
+
+}  // namespace ntkflow

@@ -1,0 +1,181 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include <ntkflow_fortran.h>
+
+#include <ntkflow/base/narrow.hpp>
+#include <ntkflow/dist/dist_matrix.hpp>
+
+// ScaLAPACK with 32-bit integers, as the linker sees it: every argument by address, and in the
+// routines written in Fortran the length of each character argument, by value, at the end.
+
+#define NTKFLOW_PSPOTRF NTKFLOW_FC_GLOBAL(pspotrf, PSPOTRF)
+#define NTKFLOW_PDPOTRF NTKFLOW_FC_GLOBAL(pdpotrf, PDPOTRF)
+#define NTKFLOW_PSPOTRS NTKFLOW_FC_GLOBAL(pspotrs, PSPOTRS)
+#define NTKFLOW_PDPOTRS NTKFLOW_FC_GLOBAL(pdpotrs, PDPOTRS)
+#define NTKFLOW_PSLANSY NTKFLOW_FC_GLOBAL(pslansy, PSLANSY)
+#define NTKFLOW_PDLANSY NTKFLOW_FC_GLOBAL(pdlansy, PDLANSY)
+#define NTKFLOW_PSSYEVD NTKFLOW_FC_GLOBAL(pssyevd, PSSYEVD)
+#define NTKFLOW_PDSYEVD NTKFLOW_FC_GLOBAL(pdsyevd, PDSYEVD)
+#define NTKFLOW_PSGEMM NTKFLOW_FC_GLOBAL(psgemm, PSGEMM)
+#define NTKFLOW_PDGEMM NTKFLOW_FC_GLOBAL(pdgemm, PDGEMM)
+#define NTKFLOW_PSTRMM NTKFLOW_FC_GLOBAL(pstrmm, PSTRMM)
+#define NTKFLOW_PDTRMM NTKFLOW_FC_GLOBAL(pdtrmm, PDTRMM)
+
+extern "C" {
+void NTKFLOW_PSPOTRF(const char* triangle, const int* n, float* a, const int* ia, const int* ja,
+                     const int* desc_a, int* info, std::size_t);
+void NTKFLOW_PDPOTRF(const char* triangle, const int* n, double* a, const int* ia, const int* ja,
+                     const int* desc_a, int* info, std::size_t);
+void NTKFLOW_PSPOTRS(const char* triangle, const int* n, const int* columns, const float* a,
+                     const int* ia, const int* ja, const int* desc_a, float* b, const int* ib,
+                     const int* jb, const int* desc_b, int* info, std::size_t);
+void NTKFLOW_PDPOTRS(const char* triangle, const int* n, const int* columns, const double* a,
+                     const int* ia, const int* ja, const int* desc_a, double* b, const int* ib,
+                     const int* jb, const int* desc_b, int* info, std::size_t);
+float NTKFLOW_PSLANSY(const char* norm, const char* triangle, const int* n, const float* a,
+                      const int* ia, const int* ja, const int* desc_a, float* work, std::size_t,
+                      std::size_t);
+double NTKFLOW_PDLANSY(const char* norm, const char* triangle, const int* n, const double* a,
+                       const int* ia, const int* ja, const int* desc_a, double* work, std::size_t,
+                       std::size_t);
+void NTKFLOW_PSSYEVD(const char* job, const char* triangle, const int* n, float* a, const int* ia,
+                     const int* ja, const int* desc_a, float* values, float* z, const int* iz,
+                     const int* jz, const int* desc_z, float* work, const int* work_size,
+                     int* int_work, const int* int_work_size, int* info, std::size_t, std::size_t);
+void NTKFLOW_PDSYEVD(const char* job, const char* triangle, const int* n, double* a, const int* ia,
+                     const int* ja, const int* desc_a, double* values, double* z, const int* iz,
+                     const int* jz, const int* desc_z, double* work, const int* work_size,
+                     int* int_work, const int* int_work_size, int* info, std::size_t, std::size_t);
+
+// PBLAS is C behind Fortran names and has no hidden lengths.
+void NTKFLOW_PSGEMM(const char* transpose_a, const char* transpose_b, const int* m, const int* n,
+                    const int* k, const float* alpha, const float* a, const int* ia, const int* ja,
+                    const int* desc_a, const float* b, const int* ib, const int* jb,
+                    const int* desc_b, const float* beta, float* c, const int* ic, const int* jc,
+                    const int* desc_c);
+void NTKFLOW_PDGEMM(const char* transpose_a, const char* transpose_b, const int* m, const int* n,
+                    const int* k, const double* alpha, const double* a, const int* ia,
+                    const int* ja, const int* desc_a, const double* b, const int* ib, const int* jb,
+                    const int* desc_b, const double* beta, double* c, const int* ic, const int* jc,
+                    const int* desc_c);
+void NTKFLOW_PSTRMM(const char* side, const char* triangle, const char* transpose,
+                    const char* diagonal, const int* m, const int* n, const float* alpha,
+                    const float* a, const int* ia, const int* ja, const int* desc_a, float* b,
+                    const int* ib, const int* jb, const int* desc_b);
+void NTKFLOW_PDTRMM(const char* side, const char* triangle, const char* transpose,
+                    const char* diagonal, const int* m, const int* n, const double* alpha,
+                    const double* a, const int* ia, const int* ja, const int* desc_a, double* b,
+                    const int* ib, const int* jb, const int* desc_b);
+}
+
+/// ScaLAPACK under its stems, one overload per precision, on whole matrices. Each returns
+/// ScaLAPACK's info where it has one. All are collective over the grid.
+namespace ntkflow::scalapack {
+
+/// DTYPE, CTXT, M, N, MB, NB, RSRC, CSRC, LLD of a block-cyclic matrix.
+using Descriptor = std::array<int, 9>;
+
+/// Throws ResourceError when a size exceeds 32 bits. Local.
+template <class Real>
+Descriptor describe(const DistMatrix<Real>& a) {
+  constexpr int kDenseMatrix = 1;
+  const int block = narrow<int>(a.block(), "block size");
+  return {kDenseMatrix,
+          a.grid()->blacs_context(),
+          narrow<int>(a.rows(), "matrix rows"),
+          narrow<int>(a.cols(), "matrix columns"),
+          block,
+          block,
+          a.row_map().source(),
+          a.col_map().source(),
+          narrow<int>(std::max<std::int64_t>(1, a.local_rows()), "local matrix rows")};
+}
+
+/// Row and column, 1-based, at which the matrices of all calls begin.
+inline constexpr int kFirst = 1;
+
+/// Info: 0, or the order of the first leading minor that is not positive.
+inline int potrf(char triangle, int n, float* a, const Descriptor& desc_a) {
+  int info = 0;
+  NTKFLOW_PSPOTRF(&triangle, &n, a, &kFirst, &kFirst, desc_a.data(), &info, 1);
+  return info;
+}
+inline int potrf(char triangle, int n, double* a, const Descriptor& desc_a) {
+  int info = 0;
+  NTKFLOW_PDPOTRF(&triangle, &n, a, &kFirst, &kFirst, desc_a.data(), &info, 1);
+  return info;
+}
+
+inline int potrs(char triangle, int n, int columns, const float* a, const Descriptor& desc_a,
+                 float* b, const Descriptor& desc_b) {
+  int info = 0;
+  NTKFLOW_PSPOTRS(&triangle, &n, &columns, a, &kFirst, &kFirst, desc_a.data(), b, &kFirst, &kFirst,
+                  desc_b.data(), &info, 1);
+  return info;
+}
+inline int potrs(char triangle, int n, int columns, const double* a, const Descriptor& desc_a,
+                 double* b, const Descriptor& desc_b) {
+  int info = 0;
+  NTKFLOW_PDPOTRS(&triangle, &n, &columns, a, &kFirst, &kFirst, desc_a.data(), b, &kFirst, &kFirst,
+                  desc_b.data(), &info, 1);
+  return info;
+}
+
+inline float lansy(char norm, char triangle, int n, const float* a, const Descriptor& desc_a,
+                   float* work) {
+  return NTKFLOW_PSLANSY(&norm, &triangle, &n, a, &kFirst, &kFirst, desc_a.data(), work, 1, 1);
+}
+inline double lansy(char norm, char triangle, int n, const double* a, const Descriptor& desc_a,
+                    double* work) {
+  return NTKFLOW_PDLANSY(&norm, &triangle, &n, a, &kFirst, &kFirst, desc_a.data(), work, 1, 1);
+}
+
+/// Sizes of -1 make it a query: the sizes needed come back in work[0] and int_work[0].
+inline int syevd(char job, char triangle, int n, float* a, const Descriptor& desc_a, float* values,
+                 float* z, const Descriptor& desc_z, float* work, int work_size, int* int_work,
+                 int int_work_size) {
+  int info = 0;
+  NTKFLOW_PSSYEVD(&job, &triangle, &n, a, &kFirst, &kFirst, desc_a.data(), values, z, &kFirst,
+                  &kFirst, desc_z.data(), work, &work_size, int_work, &int_work_size, &info, 1, 1);
+  return info;
+}
+inline int syevd(char job, char triangle, int n, double* a, const Descriptor& desc_a,
+                 double* values, double* z, const Descriptor& desc_z, double* work, int work_size,
+                 int* int_work, int int_work_size) {
+  int info = 0;
+  NTKFLOW_PDSYEVD(&job, &triangle, &n, a, &kFirst, &kFirst, desc_a.data(), values, z, &kFirst,
+                  &kFirst, desc_z.data(), work, &work_size, int_work, &int_work_size, &info, 1, 1);
+  return info;
+}
+
+inline void gemm(char transpose_a, char transpose_b, int m, int n, int k, float alpha,
+                 const float* a, const Descriptor& desc_a, const float* b, const Descriptor& desc_b,
+                 float beta, float* c, const Descriptor& desc_c) {
+  NTKFLOW_PSGEMM(&transpose_a, &transpose_b, &m, &n, &k, &alpha, a, &kFirst, &kFirst, desc_a.data(),
+                 b, &kFirst, &kFirst, desc_b.data(), &beta, c, &kFirst, &kFirst, desc_c.data());
+}
+inline void gemm(char transpose_a, char transpose_b, int m, int n, int k, double alpha,
+                 const double* a, const Descriptor& desc_a, const double* b,
+                 const Descriptor& desc_b, double beta, double* c, const Descriptor& desc_c) {
+  NTKFLOW_PDGEMM(&transpose_a, &transpose_b, &m, &n, &k, &alpha, a, &kFirst, &kFirst, desc_a.data(),
+                 b, &kFirst, &kFirst, desc_b.data(), &beta, c, &kFirst, &kFirst, desc_c.data());
+}
+
+inline void trmm(char side, char triangle, char transpose, char diagonal, int m, int n, float alpha,
+                 const float* a, const Descriptor& desc_a, float* b, const Descriptor& desc_b) {
+  NTKFLOW_PSTRMM(&side, &triangle, &transpose, &diagonal, &m, &n, &alpha, a, &kFirst, &kFirst,
+                 desc_a.data(), b, &kFirst, &kFirst, desc_b.data());
+}
+inline void trmm(char side, char triangle, char transpose, char diagonal, int m, int n,
+                 double alpha, const double* a, const Descriptor& desc_a, double* b,
+                 const Descriptor& desc_b) {
+  NTKFLOW_PDTRMM(&side, &triangle, &transpose, &diagonal, &m, &n, &alpha, a, &kFirst, &kFirst,
+                 desc_a.data(), b, &kFirst, &kFirst, desc_b.data());
+}
+
+}  // namespace ntkflow::scalapack
