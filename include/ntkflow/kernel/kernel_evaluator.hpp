@@ -22,6 +22,8 @@ class SampleVariances {
 
   [[nodiscard]] std::int64_t samples() const noexcept { return samples_; }
   [[nodiscard]] int depth() const noexcept { return depth_; }
+  /// Distance in memory from one layer to the next.
+  [[nodiscard]] std::int64_t stride() const noexcept { return stride_; }
   /// q^(layer) of all samples; layer counts from 1.
   [[nodiscard]] Real* layer(int layer) const { return buffer_.data() + (layer - 1) * stride_; }
 

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ntkflow/kernel/architecture.hpp>
+
+// What the files in activations/ are written with, and how the rest of the module uses them.
+namespace ntkflow {
+
+/// F = E[s(u) s(v)] and G = E[s'(u) s'(v)] = dF/dc of an activation s.
+template <class Value>
+struct Duals {
+  Value f;
+  Value g;
+};
+
+/// A parameter of an activation: its name in the configuration, the value when absent, and the
+/// closed interval of possible values.
+struct ParameterRule {
+  std::string_view name;
+  double fallback;
+  double lowest;
+  double highest;
+};
+
+/// Base of activations without parameters.
+struct Parameterless {
+  static constexpr std::array<ParameterRule, 0> kParameters{};
+  explicit Parameterless(std::span<const double> /*parameters*/) {}
+};
+
+/// An activation in the form that evaluation uses: its place in the list of activations and its
+/// parameters in the order of its rules. Cheap to pass on, free of strings.
+struct PreparedActivation {
+  int index = 0;
+  std::vector<double> parameters;
+};
+
+/// Local. `spec` must be valid.
+PreparedActivation prepare(const ActivationSpec& spec);
+
+/// The problem of a spec under the rules of its activation as one sentence, or empty. Local.
+std::string check_parameters(const ActivationSpec& spec, std::span<const ParameterRule> rules);
+
+/// The values of a valid spec in the order of the rules, with defaults filled in. Local.
+std::vector<double> resolve_parameters(const ActivationSpec& spec,
+                                       std::span<const ParameterRule> rules);
+
+template <class... Activations>
+struct ActivationList {};
+
+/// Calls visit(activation) with the activation of that index. Local.
+template <class... Activations, class Visit>
+void visit_activation(ActivationList<Activations...> /*list*/, const PreparedActivation& prepared,
+                      const Visit& visit) {
+  int index = 0;
+  ((index++ == prepared.index ? visit(Activations(prepared.parameters)) : void()), ...);
+}
+
+}  // namespace ntkflow

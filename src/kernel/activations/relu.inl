@@ -1,0 +1,36 @@
+/// s(x) = max(x, 0). Cho, Saul (2009), orders 1 and 0, with a factor 1/2.
+struct Relu : Parameterless {
+  using Parameterless::Parameterless;
+  static constexpr std::string_view kName = "relu";
+
+  /// With cos t = c / sqrt(q1 q2): F = sqrt(q1 q2) (sin t + (pi - t) cos t) / 2 pi and
+  /// G = (pi - t) / 2 pi. The angle comes from atan2, because arccos of a rounded ratio loses half
+  /// of the digits at t = 0.
+  template <class Value>
+  Duals<Value> textbook(const Value& q1, const Value& q2, const Value& c) const {
+    using std::acos;
+    using std::atan2;
+    using std::sqrt;
+    const Value pi = acos(Value(-1));
+    const Value determinant = difference_of_products(q1, q2, c, c);
+    const Value s = determinant > 0 ? Value(sqrt(determinant)) : Value(0);
+    const Value pi_minus_t = atan2(s, Value(-c));
+    return {(s + pi_minus_t * c) / (2 * pi), pi_minus_t / (2 * pi)};
+  }
+
+  /// Same formula, with the angle in turns, so that F(q, q, q) = q / 2 and G = 1/2, 1/4, 0 at
+  /// correlations 1, 0, -1 come out exactly. Towards correlation -1, s + (pi - t) c cancels; there
+  /// it is s times the angle's gap, which keeps all digits.
+  template <class Value>
+  Duals<Value> fast(const Value& q1, const Value& q2, const Value& c) const {
+    const Value s = sqrt(max(difference_of_products(q1, q2, c, c), Value(0)));
+    const auto angle = angle_in_turns(s, -c);
+    const Value sum = multiply_add(angle.turns, c, s * Value(0.5 * std::numbers::inv_pi));
+    return {select(angle.is_small, s * angle.gap, sum), angle.turns};
+  }
+
+  template <class Value>
+  Duals<Value> diagonal(const Value& q) const {
+    return {q / 2, Value(0.5)};
+  }
+};

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cmath>
+#include <numbers>
+#include <string_view>
+
+#include "activation.hpp"
+
+// The activations for scalars: textbook formulas of any precision, and diagonals.
+namespace ntkflow::scalar {
+
+/// a b - c d.
+template <class Value>
+Value difference_of_products(const Value& a, const Value& b, const Value& c, const Value& d) {
+  return a * b - c * d;
+}
+
+/// a b - c d within 1.5 units in the last place (Kahan; Jeannerod, Louvet, Muller 2013).
+inline double difference_of_products(double a, double b, double c, double d) {
+  const double cd = c * d;
+  return std::fma(a, b, -cd) - std::fma(c, d, -cd);
+}
+
+#include "activations/list.inl"
+
+}  // namespace ntkflow::scalar
