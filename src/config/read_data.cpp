@@ -10,6 +10,12 @@ namespace ntkflow::config {
 
 namespace {
 
+// As far as the data module goes.
+constexpr std::int64_t kMostClasses = 1'000'000;
+constexpr std::int64_t kLargestSyntheticSize = std::int64_t{1} << 40;
+constexpr std::int64_t kLargestSyntheticDimension = std::int64_t{1} << 20;
+constexpr std::int64_t kLargestCubeDimension = 62;  // corners are numbered in 64 bits
+
 /// The path at a key, resolved; of "file.h5:/path/to/dataset" only the file.
 std::string read_data_path(const TableReader& files, std::string_view key, DataFormat format,
                            const std::string& folder) {
@@ -118,7 +124,7 @@ TargetOptions read_targets(const TableReader& targets, DataFormat format) {
   options.encoding = targets.choice("encoding", kTargetEncodings).value_or(options.encoding);
   options.on = targets.real("on").value_or(options.on);
   options.off = targets.real("off").value_or(options.off);
-  options.classes = targets.integer("classes", 1);
+  options.classes = targets.integer("classes", 1, kMostClasses);
   const std::string found =
       fmt::format("encoding = \"{}\"", name_of(kTargetEncodings, options.encoding));
   if (format == DataFormat::synthetic && options.encoding != TargetEncoding::raw) {
@@ -145,8 +151,9 @@ SyntheticOptions read_synthetic(const TableReader& data) {
   SyntheticOptions options;
   const auto kind = data.choice("kind", kSyntheticKinds);
   options.kind = kind.value_or(options.kind);
-  options.size = data.integer("size", 1);
-  options.dimension = data.integer("dimension", 1).value_or(options.dimension);
+  options.size = data.integer("size", 1, kLargestSyntheticSize);
+  options.dimension =
+      data.integer("dimension", 1, kLargestSyntheticDimension).value_or(options.dimension);
   options.target = data.text("target").value_or(options.target);
   if (!data.has("kind")) {
     data.require("kind");
@@ -157,6 +164,17 @@ SyntheticOptions read_synthetic(const TableReader& data) {
   }
   if (kind && kind != SyntheticKind::boolean_cube && !data.has("size")) {
     data.require("size");
+  }
+  if (kind == SyntheticKind::boolean_cube) {
+    if (options.dimension > kLargestCubeDimension) {
+      data.complain("dimension", fmt::format("found {}; allowed with kind = \"boolean_cube\": at "
+                                             "most {}",
+                                             options.dimension, kLargestCubeDimension));
+    } else if (const auto corners = std::int64_t{1} << options.dimension;
+               options.size.value_or(0) > corners) {
+      data.complain("size", fmt::format("found {}; the cube of dimension {} has {} corners",
+                                        *options.size, options.dimension, corners));
+    }
   }
   if (options.target.empty()) {
     data.reject("target");
