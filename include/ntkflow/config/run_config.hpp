@@ -59,4 +59,7 @@ struct ConfigSource {
 /// was found and what is allowed.
 RunConfig parse_config(const ConfigSource& source);
 
+/// Every table and key with its meaning and what it may hold, two lines each, for --help. Local.
+std::string config_help();
+
 }  // namespace ntkflow

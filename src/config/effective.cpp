@@ -1,0 +1,207 @@
+#include "effective.hpp"
+
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <ntkflow/base/contract.hpp>
+
+#include "names.hpp"
+#include "paths.hpp"
+#include "schema.hpp"
+#include "toml_text.hpp"
+
+namespace ntkflow::config {
+
+namespace {
+
+std::string toml_value(std::string_view text) {
+  return toml_string(text);
+}
+std::string toml_value(double value) {
+  return toml_float(value);
+}
+template <class Integer>
+requires std::is_integral_v<Integer> std::string toml_value(Integer value) {
+  return fmt::format("{}", value);
+}
+
+/// A path as it must be written so that nothing in it is replaced.
+std::string toml_path(std::string_view path) {
+  return toml_string(escape_environment(path));
+}
+
+template <class Value>
+std::string toml_list(const std::vector<Value>& values) {
+  std::vector<std::string> items;
+  items.reserve(values.size());
+  for (const Value& value : values) {
+    items.push_back(toml_value(value));
+  }
+  return fmt::format("[{}]", fmt::join(items, ", "));
+}
+
+/// Tables and keys one after the other; each must be in the schema.
+class Writer {
+ public:
+  void table(std::string_view name) {
+    table_ = &table_spec(name);
+    text_ += fmt::format("{}[{}]\n", text_.empty() ? "" : "\n", name);
+  }
+  /// @param value  as TOML
+  void raw(std::string_view key, std::string_view value) {
+    NTKFLOW_EXPECTS(table_->find(key) != nullptr, key);
+    text_ += fmt::format("{} = {}\n", key, value);
+  }
+  template <class Value>
+  void value(std::string_view key, const Value& value) {
+    raw(key, toml_value(value));
+  }
+  template <class Enum, std::size_t size>
+  void name(std::string_view key, const Names<Enum, size>& names, Enum value) {
+    raw(key, toml_string(name_of(names, value)));
+  }
+
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+ private:
+  const TableSpec* table_ = nullptr;
+  std::string text_;
+};
+
+std::string files_text(const DataFiles& files) {
+  return files.targets.empty() ? fmt::format("{{ inputs = {} }}", toml_path(files.inputs))
+                               : fmt::format("{{ inputs = {}, targets = {} }}",
+                                             toml_path(files.inputs), toml_path(files.targets));
+}
+
+std::string targets_text(const TargetOptions& targets) {
+  std::string text =
+      fmt::format("{{ encoding = {}", toml_string(name_of(kTargetEncodings, targets.encoding)));
+  if (targets.encoding == TargetEncoding::one_hot) {
+    text += fmt::format(", on = {}, off = {}", toml_float(targets.on), toml_float(targets.off));
+  }
+  if (targets.classes) {
+    text += fmt::format(", classes = {}", *targets.classes);
+  }
+  return text + " }";
+}
+
+void write_data(Writer& out, const DataOptions& data) {
+  out.table("data");
+  out.name("format", kDataFormats, data.format);
+  if (data.format == DataFormat::synthetic) {
+    out.name("kind", kSyntheticKinds, data.synthetic.kind);
+    if (data.synthetic.size) {
+      out.value("size", *data.synthetic.size);
+    }
+    out.value("dimension", data.synthetic.dimension);
+    out.value("target", data.synthetic.target);
+  } else {
+    out.raw("train", files_text(data.train));
+    if (!data.test.inputs.empty()) {
+      out.raw("test", files_text(data.test));
+    }
+  }
+  if (data.train_size) {
+    out.value("train_size", *data.train_size);
+  }
+  out.value("train_offset", data.train_offset);
+  if (data.test_size) {
+    out.value("test_size", *data.test_size);
+  }
+  out.name("subset", kSubsetRules, data.subset);
+  out.value("seed", data.seed);
+  std::vector<std::string_view> steps;
+  for (const PreprocessStep step : data.preprocess) {
+    steps.push_back(name_of(kPreprocessSteps, step));
+  }
+  out.raw("preprocess", toml_list(steps));
+  out.raw("targets", targets_text(data.targets));
+  if (!data.target_columns.empty()) {
+    out.raw("target_columns", toml_list(data.target_columns));
+  }
+}
+
+void write_kernel(Writer& out, const KernelOptions& kernel) {
+  const Architecture& architecture = kernel.architecture;
+  out.table("kernel");
+  out.name("type", kKernelTypes, kernel.type);
+  std::string activation = toml_string(architecture.activation.name);
+  if (!architecture.activation.parameters.empty()) {
+    activation = "{ name = " + activation;
+    for (const auto& parameter : architecture.activation.parameters) {
+      activation += fmt::format(", {} = {}", parameter.name, toml_float(parameter.value));
+    }
+    activation += " }";
+  }
+  out.raw("activation", activation);
+  out.value("depth", architecture.depth);
+  if (architecture.first_layer == FirstLayer::plain) {
+    out.name("preset", kPresets, Preset::arora);  // the variances alone do not say it
+  } else {
+    out.value("weight_variance", architecture.weight_variance);
+    out.value("bias_variance", architecture.bias_variance);
+  }
+}
+
+void write_stages(Writer& out, const RunConfig& run, const std::optional<TimeGrid>& grid) {
+  if (const auto& regression = run.regression) {
+    out.table("regression");
+    out.value("ridge", regression->ridge.value);
+    out.name("ridge_scale", kRidgeScales, regression->ridge.scale);
+    out.name("precision", kPrecisions, regression->precision);
+    out.name("factorization", kFactorizations, Factorization::scalapack);
+    out.name("solver", kSolvers, Solver::cholesky);
+  }
+  if (const auto& dynamics = run.dynamics) {
+    out.table("dynamics");
+    out.raw("times", grid ? fmt::format("{{ start = {}, stop = {}, count = {}, spacing = {} }}",
+                                        toml_float(grid->start), toml_float(grid->stop),
+                                        grid->count, toml_string(name_of(kSpacings, grid->spacing)))
+                          : toml_list(dynamics->times));
+    out.name("time_unit", kTimeUnits, dynamics->time_unit);
+    out.name("method", kFlowMethods, FlowMethod::spectral);
+    out.name("products", kFlowProducts, FlowProducts::stored);
+    out.name("initial", kInitialFunctions, dynamics->initial);
+    out.value("seed", dynamics->seed);
+  }
+  if (const auto& spectrum = run.spectrum) {
+    out.table("spectrum");
+    out.raw("count", spectrum->count ? toml_value(*spectrum->count) : toml_string("all"));
+    out.value("vectors", spectrum->vectors);
+  }
+}
+
+void write_output(Writer& out, const OutputOptions& output) {
+  out.table("output");
+  out.raw("file", toml_path(output.file));
+  out.value("predictions", output.predictions);
+  out.value("gram", output.gram);
+  out.value("model", output.model);
+}
+
+void write_parallel(Writer& out, const ParallelOptions& parallel) {
+  const std::string automatic = toml_string("auto");
+  out.table("parallel");
+  out.raw("grid", parallel.grid ? toml_list(std::vector{parallel.grid->rows, parallel.grid->cols})
+                                : automatic);
+  out.raw("block_size", parallel.block_size ? toml_value(*parallel.block_size) : automatic);
+  out.raw("threads", parallel.threads ? toml_value(*parallel.threads) : automatic);
+}
+
+}  // namespace
+
+std::string effective_toml(const RunConfig& run, const std::optional<TimeGrid>& grid) {
+  Writer out;
+  write_data(out, run.data);
+  write_kernel(out, run.kernel);
+  write_stages(out, run, grid);
+  write_output(out, run.output);
+  write_parallel(out, run.parallel);
+  return out.text();
+}
+
+}  // namespace ntkflow::config

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ntkflow/config/run_config.hpp>
+
+// How a configuration spells the values of each enumeration: used to read, to print and to explain.
+namespace ntkflow::config {
+
+template <class Enum>
+struct Named {
+  std::string_view name;
+  Enum value;
+};
+
+template <class Enum, std::size_t size>
+using Names = std::array<Named<Enum>, size>;
+
+inline constexpr Names<DataFormat, 4> kDataFormats{{{"idx", DataFormat::idx},
+                                                    {"hdf5", DataFormat::hdf5},
+                                                    {"csv", DataFormat::csv},
+                                                    {"synthetic", DataFormat::synthetic}}};
+inline constexpr Names<SubsetRule, 3> kSubsetRules{{{"first", SubsetRule::first},
+                                                    {"random", SubsetRule::random},
+                                                    {"per_class", SubsetRule::per_class}}};
+inline constexpr Names<PreprocessStep, 7> kPreprocessSteps{
+    {{"unit_interval", PreprocessStep::unit_interval},
+     {"center", PreprocessStep::center},
+     {"center_features", PreprocessStep::center_features},
+     {"standardize_features", PreprocessStep::standardize_features},
+     {"standardize_samples", PreprocessStep::standardize_samples},
+     {"unit_norm", PreprocessStep::unit_norm},
+     {"sphere", PreprocessStep::sphere}}};
+inline constexpr Names<TargetEncoding, 3> kTargetEncodings{
+    {{"one_hot", TargetEncoding::one_hot},
+     {"class_index", TargetEncoding::class_index},
+     {"raw", TargetEncoding::raw}}};
+inline constexpr Names<SyntheticKind, 4> kSyntheticKinds{
+    {{"circle", SyntheticKind::circle},
+     {"sphere", SyntheticKind::sphere},
+     {"boolean_cube", SyntheticKind::boolean_cube},
+     {"gaussian", SyntheticKind::gaussian}}};
+inline constexpr Names<KernelType, 2> kKernelTypes{
+    {{"ntk", KernelType::ntk}, {"nngp", KernelType::nngp}}};
+inline constexpr Names<Preset, 2> kPresets{{{"jacot", Preset::jacot}, {"arora", Preset::arora}}};
+inline constexpr Names<RidgeScale, 2> kRidgeScales{
+    {{"absolute", RidgeScale::absolute}, {"mean_diagonal", RidgeScale::mean_diagonal}}};
+inline constexpr Names<Precision, 2> kPrecisions{
+    {{"double", Precision::double_precision}, {"single", Precision::single_precision}}};
+inline constexpr Names<TimeUnit, 2> kTimeUnits{
+    {{"inverse_lambda_max", TimeUnit::inverse_lambda_max}, {"absolute", TimeUnit::absolute}}};
+inline constexpr Names<InitialFunction, 2> kInitialFunctions{
+    {{"zero", InitialFunction::zero}, {"gaussian_process", InitialFunction::gaussian_process}}};
+
+/// How the points of a time grid lie between its ends.
+enum class Spacing { log, linear };
+inline constexpr Names<Spacing, 2> kSpacings{{{"log", Spacing::log}, {"linear", Spacing::linear}}};
+
+// Choices of method with one member each: the configuration may name it, or leave it at "auto".
+enum class Factorization { scalapack };
+inline constexpr Names<Factorization, 2> kFactorizations{
+    {{"auto", Factorization::scalapack}, {"scalapack", Factorization::scalapack}}};
+enum class Solver { cholesky };
+inline constexpr Names<Solver, 1> kSolvers{{{"cholesky", Solver::cholesky}}};
+enum class FlowMethod { spectral };
+inline constexpr Names<FlowMethod, 2> kFlowMethods{
+    {{"auto", FlowMethod::spectral}, {"spectral", FlowMethod::spectral}}};
+enum class FlowProducts { stored };
+inline constexpr Names<FlowProducts, 1> kFlowProducts{{{"stored", FlowProducts::stored}}};
+
+/// The last name of a value: where "auto" stands for a value, it comes first.
+template <class Enum, std::size_t size>
+constexpr std::string_view name_of(const Names<Enum, size>& names, Enum value) {
+  std::string_view found;
+  for (const auto& named : names) {
+    if (named.value == value) {
+      found = named.name;
+    }
+  }
+  return found;
+}
+
+template <class Enum, std::size_t size>
+std::vector<std::string> all_names(const Names<Enum, size>& names) {
+  std::vector<std::string> all;
+  for (const auto& named : names) {
+    all.emplace_back(named.name);
+  }
+  return all;
+}
+
+}  // namespace ntkflow::config

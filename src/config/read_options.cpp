@@ -1,0 +1,115 @@
+#include <array>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <ntkflow/base/narrow.hpp>
+
+#include "paths.hpp"
+#include "read_tables.hpp"
+
+namespace ntkflow::config {
+
+namespace {
+
+constexpr std::int64_t kLargestInt = std::numeric_limits<int>::max();
+
+bool says(const TableReader& table, std::string_view key, std::string_view word) {
+  const toml::node* node = table.find(key);
+  return node != nullptr && node->value_exact<std::string>() == word;
+}
+
+std::optional<GridShape> read_grid_shape(const TableReader& parallel) {
+  const toml::node* node = parallel.find("grid");
+  if (node == nullptr || says(parallel, "grid", "auto")) {
+    return std::nullopt;
+  }
+  const toml::array* list = node->as_array();
+  std::array<std::int64_t, 2> shape{};
+  bool fine = list != nullptr && list->size() == shape.size();
+  for (std::size_t i = 0; fine && i < shape.size(); ++i) {
+    shape[i] = (*list)[i].value_exact<std::int64_t>().value_or(0);
+    fine = shape[i] >= 1 && shape[i] <= kLargestInt;
+  }
+  if (!fine) {
+    parallel.reject("grid");
+    return std::nullopt;
+  }
+  return GridShape{narrow<int>(shape[0], "parallel.grid"), narrow<int>(shape[1], "parallel.grid")};
+}
+
+std::string read_output_path(const TableReader& output, const std::string& folder) {
+  const auto text = output.text("file");
+  if (!text) {
+    return {};
+  }
+  const PathResult expanded = expand_environment(*text);
+  const PathResult file = expanded.problem.empty() ? resolve_path(expanded.path, folder) : expanded;
+  if (!file.problem.empty()) {
+    output.complain("file", file.problem);
+    return {};
+  }
+  return file.path;
+}
+
+}  // namespace
+
+RegressionOptions read_regression(const TableReader& regression) {
+  RegressionOptions options;
+  options.ridge.value = regression.real("ridge", 0.0).value_or(options.ridge.value);
+  options.ridge.scale =
+      regression.choice("ridge_scale", kRidgeScales).value_or(options.ridge.scale);
+  options.precision = regression.choice("precision", kPrecisions).value_or(options.precision);
+  // Checked for what they say; in this version each leaves no choice.
+  regression.choice("factorization", kFactorizations);
+  regression.choice("solver", kSolvers);
+  return options;
+}
+
+SpectrumOptions read_spectrum(const TableReader& spectrum) {
+  SpectrumOptions options;
+  if (!says(spectrum, "count", "all")) {
+    options.count = spectrum.integer("count", 1);
+  }
+  options.vectors = spectrum.boolean("vectors").value_or(options.vectors);
+  return options;
+}
+
+OutputOptions read_output(const TableReader& output, const std::string& folder,
+                          const std::optional<std::string>& output_file) {
+  OutputOptions options;
+  if (output_file) {
+    output.text("file");  // not used, but still no number
+    const PathResult file = resolve_path(*output_file, {});
+    options.file = file.path;
+    if (!file.problem.empty()) {
+      output.complain("file", "--output: " + file.problem);
+    }
+  } else {
+    options.file = read_output_path(output, folder);
+    if (!output.has("file")) {
+      output.require("file");
+    }
+  }
+  options.predictions = output.boolean("predictions").value_or(options.predictions);
+  options.gram = output.boolean("gram").value_or(options.gram);
+  options.model = output.boolean("model").value_or(options.model);
+  return options;
+}
+
+ParallelOptions read_parallel(const TableReader& parallel) {
+  ParallelOptions options;
+  options.grid = read_grid_shape(parallel);
+  if (!says(parallel, "block_size", "auto")) {
+    options.block_size = parallel.integer("block_size", 1);
+  }
+  if (!says(parallel, "threads", "auto")) {
+    if (const auto threads = parallel.integer("threads", 1, kLargestInt)) {
+      options.threads = narrow<int>(*threads, "parallel.threads");
+    }
+  }
+  return options;
+}
+
+}  // namespace ntkflow::config

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <ntkflow/config/run_config.hpp>
+
+#include "table_reader.hpp"
+
+// One function per table: reads its keys, checks each and what they say about each other. Problems
+// go to the reader's collection; what could not be read keeps its default. All are Local.
+namespace ntkflow::config {
+
+/// A time grid as a configuration gives it, kept beside the times for printing.
+struct TimeGrid {
+  double start = 0.0;
+  double stop = 0.0;
+  std::int64_t count = 0;
+  Spacing spacing = Spacing::log;
+};
+
+/// `dynamics` with the grid that its times came from, if they are no list.
+struct DynamicsTable {
+  DynamicsOptions options;
+  std::optional<TimeGrid> grid;
+};
+
+/// @param folder  that relative paths are relative to.
+DataOptions read_data(const TableReader& data, const std::string& folder);
+KernelOptions read_kernel(const TableReader& kernel);
+RegressionOptions read_regression(const TableReader& regression);
+DynamicsTable read_dynamics(const TableReader& dynamics);
+SpectrumOptions read_spectrum(const TableReader& spectrum);
+/// @param output_file  of --output, relative to the working directory, instead of output.file.
+OutputOptions read_output(const TableReader& output, const std::string& folder,
+                          const std::optional<std::string>& output_file);
+ParallelOptions read_parallel(const TableReader& parallel);
+
+}  // namespace ntkflow::config

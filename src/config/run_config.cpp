@@ -1,0 +1,113 @@
+#include "ntkflow/config/run_config.hpp"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "document.hpp"
+#include "effective.hpp"
+#include "paths.hpp"
+#include "problems.hpp"
+#include "read_tables.hpp"
+#include "schema.hpp"
+#include "table_reader.hpp"
+
+namespace ntkflow {
+
+namespace {
+
+using config::Problems;
+using config::TableReader;
+
+/// What tables say about each other.
+void check_together(const RunConfig& run, const TableReader& output) {
+  if (run.output.model && !run.regression) {
+    output.complain("model",
+                    "a model holds the coefficients of [regression], and that table is missing; "
+                    "add it or set model = false");
+  }
+  if (run.output.model && run.dynamics &&
+      run.dynamics->initial == InitialFunction::gaussian_process) {
+    output.complain("model",
+                    "with dynamics.initial = \"gaussian_process\" the initial function is known "
+                    "only at this run's points, so a model could not predict new ones; set model = "
+                    "false or dynamics.initial = \"zero\"");
+  }
+  for (const DataFiles* files : {&run.data.train, &run.data.test}) {
+    for (const std::string* path : {&files->inputs, &files->targets}) {
+      const std::string file =
+          run.data.format == DataFormat::hdf5 ? config::split_dataset_path(*path).file : *path;
+      if (!file.empty() && file == run.output.file) {
+        output.complain("file", fmt::format("\"{}\" is an input of [data]; name another file for "
+                                            "the result",
+                                            file));
+        return;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+RunConfig parse_config(const ConfigSource& source) {
+  Problems problems(source.path.empty() ? "configuration" : source.path);
+  const toml::table document = config::read_document(source, problems);
+  config::check_tables(document, problems);
+  const auto open = [&](std::string_view table) {
+    return config::open_table(document, table, problems);
+  };
+  const std::string folder = std::filesystem::path(source.path).parent_path().string();
+
+  const TableReader data = open("data");
+  const TableReader kernel = open("kernel");
+  const TableReader regression = open("regression");
+  const TableReader dynamics = open("dynamics");
+  const TableReader spectrum = open("spectrum");
+  const TableReader output = open("output");
+  const TableReader parallel = open("parallel");
+  for (const char* required : {"data", "kernel", "output"}) {
+    const bool elsewhere = required == std::string_view("output") && source.output_file;
+    if (!document.contains(required) && !elsewhere) {
+      problems.add(required, fmt::format("the table [{}] is missing", required));
+    }
+  }
+
+  RunConfig run;
+  std::optional<config::TimeGrid> grid;
+  if (data.present()) {
+    run.data = config::read_data(data, folder);
+  }
+  run.kernel = config::read_kernel(kernel);
+  if (regression.present()) {
+    run.regression = config::read_regression(regression);
+  }
+  if (dynamics.present()) {
+    auto read = config::read_dynamics(dynamics);
+    run.dynamics = std::move(read.options);
+    grid = read.grid;
+  }
+  if (spectrum.present()) {
+    run.spectrum = config::read_spectrum(spectrum);
+  }
+  if (output.present() || source.output_file) {
+    run.output = config::read_output(output, folder, source.output_file);
+  }
+  run.parallel = config::read_parallel(parallel);
+  check_together(run, output);
+  problems.throw_if_any();
+  run.effective_toml = config::effective_toml(run, grid);
+  return run;
+}
+
+std::string config_help() {
+  std::string text;
+  for (const config::TableSpec& table : config::schema()) {
+    text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", table.name);
+    for (const config::KeySpec& key : table.keys) {
+      text += fmt::format("  {:<15} {}\n  {:<15}   {}\n", key.name, key.meaning, "", key.allowed);
+    }
+  }
+  return text;
+}
+
+}  // namespace ntkflow

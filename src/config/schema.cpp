@@ -1,0 +1,169 @@
+#include "schema.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <ntkflow/base/contract.hpp>
+
+#include "names.hpp"
+
+namespace ntkflow::config {
+
+namespace {
+
+constexpr const char* kPathText = "text, a path; ${NAME} and ${NAME:-default} are replaced";
+
+template <class Enum, std::size_t size>
+std::string one_of(const Names<Enum, size>& names) {
+  return quoted_alternatives(all_names(names));
+}
+
+std::vector<KeySpec> data_files() {
+  return {{"inputs", kPathText, "file of the inputs; hdf5: \"file.h5:/path/to/dataset\""},
+          {"targets", kPathText, "file of the targets; csv has none, its targets are columns"}};
+}
+
+std::vector<TableSpec> make_schema() {
+  return {
+      {"data",
+       {{"format", one_of(kDataFormats), "of the data files, or synthetic for generated data"},
+        {"train", "{ inputs = \"...\", targets = \"...\" }", "files of the training set"},
+        {"test", "{ inputs = \"...\", targets = \"...\" }", "files of the test set; absent: none"},
+        {"train_size", "an integer >= 1", "training samples to use; absent: all"},
+        {"train_offset", "an integer >= 0", "training rows skipped before the subset rule"},
+        {"test_size", "an integer >= 0", "test samples to use; absent: all (synthetic: none)"},
+        {"subset", one_of(kSubsetRules), "which train_size rows are used"},
+        {"seed", "an integer >= 0", "of subset = \"random\" and of synthetic data"},
+        {"preprocess", "a list of " + one_of(kPreprocessSteps), "steps, applied in this order"},
+        {"targets", "{ encoding = \"...\", on = ..., off = ..., classes = ... }",
+         "how targets become outputs"},
+        {"target_columns", "a list of column names or of column numbers from 0",
+         "csv: columns of the targets; absent: the last one"},
+        {"kind", one_of(kSyntheticKinds), "synthetic: where the inputs lie"},
+        {"size", "an integer from 1 to 2^40",
+         "synthetic: training samples; absent only for boolean_cube: all corners"},
+        {"dimension", "an integer from 1 to 2^20", "synthetic: number of inputs"},
+        {"target", "text, an expression in x1, x2, ...", "synthetic: the function to learn"}}},
+      {"data.train", data_files()},
+      {"data.test", data_files()},
+      {"data.targets",
+       {{"encoding", one_of(kTargetEncodings), "one output per class, the label, or as stored"},
+        {"on", "a finite number greater than `off`", "one_hot: output of a sample's own class"},
+        {"off", "a finite number less than `on`", "one_hot: output of every other class"},
+        {"classes", "an integer from 1 to 1000000",
+         "number of classes; absent: the largest training label plus one"}}},
+      {"kernel",
+       {{"type", one_of(kKernelTypes), "Neural Tangent Kernel or Gaussian-process covariance"},
+        {"activation", quoted_alternatives(activation_names()) + ", or { name = \"...\", ... }",
+         "the network's activation function, with its parameters"},
+        {"depth", "an integer >= 1", "number of affine layers, so depth - 1 hidden ones"},
+        {"weight_variance", "a finite number > 0", "sigma_w^2"},
+        {"bias_variance", "a finite number >= 0", "sigma_b^2 = beta^2"},
+        {"preset", one_of(kPresets),
+         "instead of the variances: 1 and 0.01, or Arora et al.'s scaling"}}},
+      {"regression",
+       {{"ridge", "a finite number >= 0", "added to the diagonal of the kernel matrix"},
+        {"ridge_scale", one_of(kRidgeScales), "mean_diagonal: ridge times trace(K)/N"},
+        {"precision", one_of(kPrecisions), "of the kernel matrix and its factor"},
+        {"factorization", one_of(kFactorizations), "Cholesky routine"},
+        {"solver", one_of(kSolvers), "of the linear system"}}},
+      {"dynamics",
+       {{"times", "a list of ascending finite numbers >= 0, or { start, stop, count, spacing }",
+         "when the flow is looked at"},
+        {"time_unit", one_of(kTimeUnits), "times are multiples of 1/lambda_max(K/N), or of 1"},
+        {"method", one_of(kFlowMethods), "how the flow is computed"},
+        {"products", one_of(kFlowProducts), "for iterative methods; no effect with spectral"},
+        {"initial", one_of(kInitialFunctions), "f0: zero or a draw from the Gaussian process"},
+        {"seed", "an integer >= 0", "of the draw"}}},
+      {"dynamics.times",
+       {{"start", "a finite number >= 0 (> 0 with spacing = \"log\")", "first time"},
+        {"stop", "a finite number greater than `start`", "last time"},
+        {"count", "an integer from 1 to 100000", "number of times"},
+        {"spacing", one_of(kSpacings), "equal ratios or equal differences"}}},
+      {"spectrum",
+       {{"count", "\"all\" or an integer >= 1", "leading eigenpairs to store"},
+        {"vectors", "true | false", "store eigenvectors as well"}}},
+      {"output",
+       {{"file", kPathText, "the result file"},
+        {"predictions", "true | false", "store test outputs"},
+        {"gram", "true | false", "store the kernel matrices"},
+        {"model", "true | false", "store what `ntkflow predict` needs"}}},
+      {"parallel",
+       {{"grid", "\"auto\" or [rows, columns], two integers >= 1", "process grid"},
+        {"block_size", "\"auto\" or an integer >= 1", "rows and columns of a block"},
+        {"threads", "\"auto\" or an integer >= 1", "BLAS and OpenMP threads per rank"}}},
+  };
+}
+
+struct Unavailable {
+  std::string_view key;
+  std::string_view value;
+  std::string_view why;
+};
+
+constexpr std::array<Unavailable, 8> kUnavailable{{
+    {"posterior", "",
+     "the Gaussian law of f_t is not in this version; remove the table, and for draws of f_t use "
+     "[dynamics] with initial = \"gaussian_process\""},
+    {"output.checkpoint", "",
+     "checkpoints are not in this version; remove the key, an interrupted run starts again"},
+    {"kernel.activation.expression", "",
+     "activations given as expressions are not in this version; use the name of one"},
+    {"regression.precision", "mixed",
+     "mixed precision is not in this version; use \"double\", or \"single\" for half the memory"},
+    {"regression.factorization", "lookahead",
+     "the look-ahead factorisation is not in this version; use \"auto\""},
+    {"regression.solver", "pcg",
+     "the conjugate-gradient solver is not in this version; use \"cholesky\""},
+    {"dynamics.method", "krylov", "the Krylov method is not in this version; use \"spectral\""},
+    {"dynamics.products", "regenerated",
+     "regenerated products are not in this version; use \"stored\""},
+}};
+
+}  // namespace
+
+const KeySpec* TableSpec::find(std::string_view key) const {
+  const auto found = std::find_if(
+      keys.begin(), keys.end(), [key](const KeySpec& candidate) { return candidate.name == key; });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> TableSpec::key_names() const {
+  std::vector<std::string> names;
+  for (const KeySpec& key : keys) {
+    names.push_back(key.name);
+  }
+  return names;
+}
+
+const std::vector<TableSpec>& schema() {
+  static const std::vector<TableSpec> tables = make_schema();
+  return tables;
+}
+
+const TableSpec& table_spec(std::string_view name) {
+  const auto& tables = schema();
+  const auto found = std::find_if(tables.begin(), tables.end(), [name](const TableSpec& candidate) {
+    return candidate.name == name;
+  });
+  NTKFLOW_EXPECTS(found != tables.end());
+  return *found;
+}
+
+std::string_view why_unavailable(std::string_view key, std::string_view value) {
+  const auto* found =
+      std::find_if(kUnavailable.begin(), kUnavailable.end(), [&](const Unavailable& candidate) {
+        return candidate.key == key && candidate.value == value;
+      });
+  return found == kUnavailable.end() ? std::string_view{} : found->why;
+}
+
+std::string quoted_alternatives(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) {
+    text += (text.empty() ? "\"" : " | \"") + name + "\"";
+  }
+  return text;
+}
+
+}  // namespace ntkflow::config

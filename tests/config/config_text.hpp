@@ -1,0 +1,137 @@
+#pragma once
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <ntkflow/config/run_config.hpp>
+
+namespace ntkflow::test {
+
+/// A configuration put together from tables, so that a test writes only what it is about: each
+/// table has a body that does, until it is replaced.
+struct ConfigText {
+  std::string data = "train = { inputs = \"x.gz\", targets = \"y.gz\" }\n";
+  std::string kernel;
+  std::string output = "file = \"out.h5\"\n";
+  std::string more;  ///< further tables
+
+  [[nodiscard]] std::string text() const {
+    return "[data]\n" + data + "\n[kernel]\n" + kernel + "\n[output]\n" + output + "\n" + more;
+  }
+};
+
+inline RunConfig parse(const std::string& text, const std::vector<std::string>& settings = {}) {
+  return parse_config({text, "/runs/run.toml", settings, {}});
+}
+
+/// The lines of the error that a configuration leads to; none when it is accepted.
+inline std::vector<std::string> problems_of(const ConfigSource& source) {
+  try {
+    parse_config(source);
+  } catch (const ConfigError& error) {
+    std::vector<std::string> lines(1);
+    for (const char* c = error.what(); *c != '\0'; ++c) {
+      if (*c == '\n') {
+        lines.emplace_back();
+      } else {
+        lines.back() += *c;
+      }
+    }
+    return lines;
+  }
+  return {};
+}
+
+inline std::vector<std::string> problems_of(const std::string& text,
+                                            const std::vector<std::string>& settings = {}) {
+  return problems_of(ConfigSource{text, "/runs/run.toml", settings, {}});
+}
+
+/// Sets an environment variable for one test.
+class ScopedVariable {
+ public:
+  ScopedVariable(std::string name, const std::string& value) : name_(std::move(name)) {
+    setenv(name_.c_str(), value.c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
+  }
+  ScopedVariable(const ScopedVariable&) = delete;
+  ScopedVariable& operator=(const ScopedVariable&) = delete;
+  ScopedVariable(ScopedVariable&&) = delete;
+  ScopedVariable& operator=(ScopedVariable&&) = delete;
+  ~ScopedVariable() {
+    unsetenv(name_.c_str());  // NOLINT(concurrency-mt-unsafe)
+  }
+
+ private:
+  std::string name_;
+};
+
+inline void expect_same(const DataFiles& a, const DataFiles& b) {
+  EXPECT_EQ(a.inputs, b.inputs);
+  EXPECT_EQ(a.targets, b.targets);
+}
+
+/// Member by member, bit for bit; effective_toml as well.
+inline void expect_same(const RunConfig& a, const RunConfig& b) {
+  EXPECT_EQ(a.data.format, b.data.format);
+  expect_same(a.data.train, b.data.train);
+  expect_same(a.data.test, b.data.test);
+  EXPECT_EQ(a.data.train_size, b.data.train_size);
+  EXPECT_EQ(a.data.train_offset, b.data.train_offset);
+  EXPECT_EQ(a.data.test_size, b.data.test_size);
+  EXPECT_EQ(a.data.subset, b.data.subset);
+  EXPECT_EQ(a.data.seed, b.data.seed);
+  EXPECT_EQ(a.data.preprocess, b.data.preprocess);
+  EXPECT_EQ(a.data.targets.encoding, b.data.targets.encoding);
+  EXPECT_EQ(a.data.targets.on, b.data.targets.on);
+  EXPECT_EQ(a.data.targets.off, b.data.targets.off);
+  EXPECT_EQ(a.data.targets.classes, b.data.targets.classes);
+  EXPECT_EQ(a.data.target_columns, b.data.target_columns);
+  EXPECT_EQ(a.data.synthetic.kind, b.data.synthetic.kind);
+  EXPECT_EQ(a.data.synthetic.size, b.data.synthetic.size);
+  EXPECT_EQ(a.data.synthetic.dimension, b.data.synthetic.dimension);
+  EXPECT_EQ(a.data.synthetic.target, b.data.synthetic.target);
+  EXPECT_EQ(a.kernel.type, b.kernel.type);
+  const Architecture& ours = a.kernel.architecture;
+  const Architecture& theirs = b.kernel.architecture;
+  EXPECT_EQ(ours.depth, theirs.depth);
+  EXPECT_EQ(ours.weight_variance, theirs.weight_variance);
+  EXPECT_EQ(ours.bias_variance, theirs.bias_variance);
+  EXPECT_EQ(ours.first_layer, theirs.first_layer);
+  EXPECT_EQ(ours.activation.name, theirs.activation.name);
+  ASSERT_EQ(ours.activation.parameters.size(), theirs.activation.parameters.size());
+  for (std::size_t i = 0; i < ours.activation.parameters.size(); ++i) {
+    EXPECT_EQ(ours.activation.parameters[i].name, theirs.activation.parameters[i].name);
+    EXPECT_EQ(ours.activation.parameters[i].value, theirs.activation.parameters[i].value);
+  }
+  ASSERT_EQ(a.regression.has_value(), b.regression.has_value());
+  if (a.regression) {
+    EXPECT_EQ(a.regression->ridge.value, b.regression->ridge.value);
+    EXPECT_EQ(a.regression->ridge.scale, b.regression->ridge.scale);
+    EXPECT_EQ(a.regression->precision, b.regression->precision);
+  }
+  ASSERT_EQ(a.dynamics.has_value(), b.dynamics.has_value());
+  if (a.dynamics) {
+    EXPECT_EQ(a.dynamics->times, b.dynamics->times);
+    EXPECT_EQ(a.dynamics->time_unit, b.dynamics->time_unit);
+    EXPECT_EQ(a.dynamics->initial, b.dynamics->initial);
+    EXPECT_EQ(a.dynamics->seed, b.dynamics->seed);
+  }
+  ASSERT_EQ(a.spectrum.has_value(), b.spectrum.has_value());
+  if (a.spectrum) {
+    EXPECT_EQ(a.spectrum->count, b.spectrum->count);
+    EXPECT_EQ(a.spectrum->vectors, b.spectrum->vectors);
+  }
+  EXPECT_EQ(a.output.file, b.output.file);
+  EXPECT_EQ(a.output.predictions, b.output.predictions);
+  EXPECT_EQ(a.output.gram, b.output.gram);
+  EXPECT_EQ(a.output.model, b.output.model);
+  EXPECT_EQ(a.parallel.grid, b.parallel.grid);
+  EXPECT_EQ(a.parallel.block_size, b.parallel.block_size);
+  EXPECT_EQ(a.parallel.threads, b.parallel.threads);
+  EXPECT_EQ(a.effective_toml, b.effective_toml);
+}
+
+}  // namespace ntkflow::test

@@ -1,0 +1,65 @@
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "config_text.hpp"
+
+namespace ntkflow::test {
+namespace {
+
+const std::string kInputs = NTKFLOW_TEST_INPUTS;
+
+RunConfig parse_input(const std::string& name) {
+  const std::string path = kInputs + "/" + name;
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return parse_config({text.str(), path, {}, {}});
+}
+
+TEST(InputsTest, AllConfigurationsAreValid) {
+  int found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(kInputs)) {
+    if (entry.path().extension() == ".toml") {
+      SCOPED_TRACE(entry.path());
+      const RunConfig run = parse_input(entry.path().filename());
+      expect_same(parse_config({run.effective_toml, "", {}, {}}), run);
+      ++found;
+    }
+  }
+  EXPECT_GE(found, 4);
+}
+
+TEST(InputsTest, SampleIsTheMainJob) {
+  const RunConfig run = parse_input("sample.toml");
+  EXPECT_EQ(run.data.train.inputs, kInputs + "/mnist-sample/train-images-idx3-ubyte.gz");
+  EXPECT_EQ(run.data.test.targets, kInputs + "/mnist-sample/t10k-labels-idx1-ubyte.gz");
+  EXPECT_EQ(run.data.preprocess,
+            (std::vector{PreprocessStep::unit_interval, PreprocessStep::sphere}));
+  EXPECT_EQ(run.kernel.architecture.depth, 3);
+  EXPECT_TRUE(run.regression && run.dynamics && run.spectrum);
+}
+
+TEST(InputsTest, FullMnistLiesWhereTheEnvironmentSays) {
+  EXPECT_EQ(parse_input("mnist.toml").data.train.inputs,
+            kInputs + "/mnist/train-images-idx3-ubyte.gz");
+  const ScopedVariable data("NTKFLOW_DATA", "/scratch/data");
+  EXPECT_EQ(parse_input("mnist.toml").data.train.inputs,
+            "/scratch/data/mnist/train-images-idx3-ubyte.gz");
+  const RunConfig run = parse_input("mnist-10000.toml");
+  EXPECT_EQ(run.data.test.inputs, "/scratch/data/mnist/t10k-images-idx3-ubyte.gz");
+  EXPECT_EQ(run.data.train_size, 10000);
+  EXPECT_EQ(run.regression->ridge.value, 0.0);
+  EXPECT_FALSE(run.dynamics);
+}
+
+TEST(InputsTest, CircleIsSynthetic) {
+  const RunConfig run = parse_input("circle.toml");
+  EXPECT_EQ(run.data.format, DataFormat::synthetic);
+  EXPECT_EQ(run.data.synthetic.size, 256);
+  EXPECT_EQ(run.data.synthetic.target, "x1*x2");
+  EXPECT_TRUE(run.output.gram);
+  EXPECT_TRUE(run.spectrum && run.dynamics);
+}
+
+}  // namespace
+}  // namespace ntkflow::test
