@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 get_property(ntkflow_modules GLOBAL PROPERTY NTKFLOW_MODULES)
 install(TARGETS ntkflow_flags ${ntkflow_modules} EXPORT ntkflow-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(TARGET ntkflow_app)
-install(TARGETS ntkflow_app EXPORT ntkflow-targets RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS ntkflow_app RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ntkflow DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT ntkflow-targets NAMESPACE ntkflow:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ntkflow)
@@ -15,5 +15,5 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/src/cmake/ntkflow-config.cma
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/ntkflow-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/ntkflow-config.cmake ${PROJECT_BINARY_DIR}/ntkflow-config-version.cmake
               ${PROJECT_SOURCE_DIR}/src/cmake/FindxxHash.cmake ${PROJECT_SOURCE_DIR}/src/cmake/FindRandom123.cmake
-              ${PROJECT_SOURCE_DIR}/src/cmake/FindScaLAPACK.cmake
+              ${PROJECT_SOURCE_DIR}/src/cmake/FindScaLAPACK.cmake ${PROJECT_SOURCE_DIR}/src/cmake/NtkflowMpiMatch.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ntkflow)

@@ -1,4 +1,4 @@
-# Flags shared by all targets, and the three helpers by which modules, programs and tests are declared.
+# Flags shared by all targets, and the helpers by which modules and tests are declared.
 
 # What users of the installed package need as well: the language level and MPI's old C++ bindings kept out.
 add_library(ntkflow_flags INTERFACE)
@@ -51,12 +51,12 @@ function(ntkflow_add_test name)
   string(REPLACE "." "_" target "ntkflow_test_${name}")
   add_executable(${target} ${arg_SOURCES})
   target_compile_definitions(${target} PRIVATE ${arg_DEFINITIONS})
-  set(environment "OMP_NUM_THREADS=1" "ASAN_OPTIONS=detect_leaks=0")
   if(NOT arg_RANKS)
     target_link_libraries(${target} PRIVATE ${arg_LINK} GTest::gtest_main ntkflow_warnings)
     add_test(NAME ${name} COMMAND ${target})
     set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS};serial"
-                                            ENVIRONMENT "${environment}" SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]")
+                                            ENVIRONMENT "${NTKFLOW_TEST_ENVIRONMENT}"
+                                            SKIP_REGULAR_EXPRESSION "${NTKFLOW_ALL_SKIPPED}")
     return()
   endif()
   target_link_libraries(${target} PRIVATE ${arg_LINK} ntkflow_test_support ntkflow_warnings)
@@ -65,10 +65,39 @@ function(ntkflow_add_test name)
     add_test(NAME ${test} COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks} ${NTKFLOW_MPIEXEC_FLAGS}
                                   $<TARGET_FILE:${target}>)
     set_tests_properties(${test} PROPERTIES TIMEOUT ${arg_TIMEOUT} PROCESSORS ${ranks} LABELS "${arg_LABELS};np${ranks}"
-                                            ENVIRONMENT "${environment};${NTKFLOW_MPI_ENVIRONMENT}")
+                                            ENVIRONMENT "${NTKFLOW_TEST_ENVIRONMENT}"
+                                            SKIP_REGULAR_EXPRESSION "${NTKFLOW_ALL_SKIPPED}")
   endforeach()
 endfunction()
 
-# More ranks than cores must run in tests, idle ranks must not spin, and no rank may be pinned to one core.
+# ntkflow_add_python_test(MODULE.NAME FILE.py [ENVIRONMENT name=value...] [LABELS ...] [TIMEOUT seconds] [PROCESSORS n])
+# A test written with Python's unittest; it is skipped, with its reasons, when all of its cases are.
+function(ntkflow_add_python_test name file)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT;PROCESSORS" "ENVIRONMENT;LABELS")
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  if(NOT arg_PROCESSORS)
+    set(arg_PROCESSORS 1)
+  endif()
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
+  endif()
+  add_test(NAME ${name} COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/support/run_python_test.py
+                                ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} PROCESSORS ${arg_PROCESSORS} LABELS "${arg_LABELS}"
+                                          SKIP_RETURN_CODE 77
+                                          ENVIRONMENT "${NTKFLOW_TEST_ENVIRONMENT};${arg_ENVIRONMENT}")
+endfunction()
+
+# Under mpiexec more ranks than cores must run, idle ranks must not spin, and no rank may be pinned to one core. Open MPI
+# itself leaks what it allocates once, so leaks are not looked for. GoogleTest takes mpiexec's pipe for a terminal and
+# would colour the lines that are matched below.
 set(NTKFLOW_MPIEXEC_FLAGS "")
-set(NTKFLOW_MPI_ENVIRONMENT "OMPI_MCA_rmaps_base_oversubscribe=1;OMPI_MCA_mpi_yield_when_idle=1;OMPI_MCA_hwloc_base_binding_policy=none;OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1")
+set(NTKFLOW_TEST_ENVIRONMENT
+    OMP_NUM_THREADS=1 GTEST_COLOR=no ASAN_OPTIONS=detect_leaks=0 OMPI_MCA_rmaps_base_oversubscribe=1
+    OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_base_binding_policy=none OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)
+# GoogleTest's last lines when every case that was chosen was skipped. One skipped case among others must not hide that
+# another one failed, as a bare "[  SKIPPED ]" would: CTest looks at this expression before the exit code.
+set(NTKFLOW_ALL_SKIPPED
+    "\\[  PASSED  \\] 0 tests?\\.[\r\n]+\\[  SKIPPED \\] [0-9]+ tests?, listed below:[\r\n]+(\\[  SKIPPED \\] [^\r\n]*[\r\n]*)+$")
