@@ -130,7 +130,8 @@ std::optional<std::string_view> LineReader::next() {
   return line;
 }
 
-CsvSource::CsvSource(const std::string& path, const std::vector<std::string>& target_columns)
+CsvSource::CsvSource(const std::string& path, const std::vector<std::string>& target_columns,
+                     CsvTargets targets)
     : lines_(open_bytes(path)) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (const auto line = lines_.next(); line && line->starts_with(kByteOrderMark)) {
@@ -159,10 +160,10 @@ CsvSource::CsvSource(const std::string& path, const std::vector<std::string>& ta
   if (row_offset_.empty()) {
     throw DataError("'" + path + "' holds no data: it has no line of numbers");
   }
-  choose_columns(target_columns);
+  choose_columns(target_columns, targets);
 }
 
-void CsvSource::choose_columns(const std::vector<std::string>& names) {
+void CsvSource::choose_columns(const std::vector<std::string>& names, CsvTargets targets) {
   for (const std::string& name : names) {
     std::size_t column = columns_;
     if (const auto found = std::find(header_.begin(), header_.end(), name);
@@ -191,7 +192,7 @@ void CsvSource::choose_columns(const std::vector<std::string>& names) {
     }
     target_columns_.push_back(column);
   }
-  if (names.empty()) {
+  if (names.empty() && targets == CsvTargets::present) {
     target_columns_.push_back(columns_ - 1);
   }
   for (std::size_t column = 0; column < columns_; ++column) {

@@ -43,13 +43,18 @@ class LineReader {
   std::size_t cursor_ = 0;
 };
 
+/// Whether a CSV file has targets among its columns.
+enum class CsvTargets { present, absent };
+
 /// A CSV file, plain or gzip: one sample per line, inputs and targets in its columns, with or
 /// without a header line (a first line that is not all numbers). Empty lines may follow the last
 /// sample. Opening finds the lines; a line's numbers are checked when it is read.
 class CsvSource final : public SampleSource {
  public:
-  /// @param target_columns  names in the header or numbers from 0; empty: the last column.
-  CsvSource(const std::string& path, const std::vector<std::string>& target_columns);
+  /// @param target_columns  names in the header or numbers from 0; empty: the last column, or
+  ///                        none with CsvTargets::absent.
+  CsvSource(const std::string& path, const std::vector<std::string>& target_columns,
+            CsvTargets targets = CsvTargets::present);
 
   [[nodiscard]] std::int64_t size() const override {
     return static_cast<std::int64_t>(row_offset_.size());
@@ -66,7 +71,7 @@ class CsvSource final : public SampleSource {
   [[nodiscard]] std::string targets_name() const override { return lines_.path(); }
 
  private:
-  void choose_columns(const std::vector<std::string>& names);
+  void choose_columns(const std::vector<std::string>& names, CsvTargets targets);
   void read_row(std::int64_t row, const std::vector<std::size_t>& columns, double* values);
   [[nodiscard]] std::string place(std::int64_t row) const;
 

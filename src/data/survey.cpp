@@ -11,20 +11,6 @@
 namespace ntkflow {
 namespace {
 
-void check_finite(MatrixView<const double> samples, const std::string& name,
-                  const std::int64_t* rows, const std::string& complaint) {
-  for (std::int64_t i = 0; i < samples.cols; ++i) {
-    const double* x = samples.column(i);
-    const double* end = x + samples.rows;
-    const double* wrong = std::find_if(x, end, [](double value) { return !std::isfinite(value); });
-    if (wrong != end) {
-      throw DataError("'" + name + "', row " + std::to_string(rows[i]) + ", column " +
-                      std::to_string(wrong - x) + " (both from 0): the input " + complaint);
-    }
-  }
-}
-
-constexpr const char* kNotFinite = "is not a finite number";
 constexpr const char* kOverflows = "overflows in preprocessing";
 
 void find_duplicates(std::span<const std::uint64_t> hashes, Survey& survey) {
@@ -46,11 +32,20 @@ void find_duplicates(std::span<const std::uint64_t> hashes, Survey& survey) {
 }  // namespace
 
 Share share_of(const Communicator& comm, std::int64_t n) {
-  const std::int64_t size = n / comm.size();
-  const std::int64_t larger = n % comm.size();  // the first `larger` ranks have one more
-  const std::int64_t rank = comm.rank();
-  const std::int64_t begin = rank * size + std::min(rank, larger);
-  return {begin, begin + size + (rank < larger ? 1 : 0)};
+  return contiguous_share(n, comm.size(), comm.rank());
+}
+
+void check_finite(MatrixView<const double> samples, const std::string& name,
+                  const std::int64_t* rows, const std::string& complaint) {
+  for (std::int64_t i = 0; i < samples.cols; ++i) {
+    const double* x = samples.column(i);
+    const double* end = x + samples.rows;
+    const double* wrong = std::find_if(x, end, [](double value) { return !std::isfinite(value); });
+    if (wrong != end) {
+      throw DataError("'" + name + "', row " + std::to_string(rows[i]) + ", column " +
+                      std::to_string(wrong - x) + " (both from 0): the input " + complaint);
+    }
+  }
 }
 
 std::int64_t block_samples(std::int64_t dimension) {

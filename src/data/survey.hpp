@@ -9,20 +9,21 @@
 #include <ntkflow/base/monitor.hpp>
 #include <ntkflow/data/dataset.hpp>
 #include <ntkflow/data/preprocessor.hpp>
+#include <ntkflow/dist/block_cyclic.hpp>
 #include <ntkflow/dist/communicator.hpp>
 
 #include "sample_source.hpp"
 
 namespace ntkflow {
 
-/// The contiguous share [begin, end) of n things that one rank reads. Local.
-struct Share {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-
-  [[nodiscard]] std::int64_t size() const { return end - begin; }
-};
+/// The contiguous share of n things that this rank reads. Local.
 Share share_of(const Communicator& comm, std::int64_t n);
+
+/// Throws DataError, naming row and column, for the first input that is not finite. Local.
+/// @param rows  row in the source of each sample.  @param complaint  the end of the sentence.
+void check_finite(MatrixView<const double> samples, const std::string& name,
+                  const std::int64_t* rows, const std::string& complaint);
+inline constexpr const char* kNotFinite = "is not a finite number";
 
 /// Samples of a block whose doubles fill about 4 MiB, at least one. Local.
 std::int64_t block_samples(std::int64_t dimension);

@@ -1,0 +1,216 @@
+#include <algorithm>
+#include <memory>
+#include <numeric>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include <ntkflow/data/dataset.hpp>
+#include <ntkflow/data/input_file.hpp>
+#include <ntkflow/dist/collectively.hpp>
+#include <ntkflow/gram/kernel_matrix.hpp>
+#include <ntkflow/io/hdf5_reader.hpp>
+#include <ntkflow/io/result_file.hpp>
+#include <ntkflow/linalg/cholesky.hpp>
+#include <ntkflow/regression/scores.hpp>
+
+#include "commands.hpp"
+#include "problem.hpp"
+#include "report.hpp"
+#include "results.hpp"
+
+namespace ntkflow::app {
+namespace {
+
+/// What a model file says beside its arrays.
+struct Model {
+  KernelType type = KernelType::ntk;
+  Architecture architecture;
+  Preprocessor preprocessor;
+  std::string input_format;
+  bool has_classes = false;
+  std::int64_t train_size = 0;
+  std::int64_t dimension = 0;
+  Matrix<double> coefficients;  ///< [N x C]
+};
+
+/// An attribute that a model must have, as `Value`.
+template <class Value>
+Value required(const Hdf5Reader& file, const std::string& object, const std::string& name) {
+  const auto attribute = file.attribute(object, name);
+  if (!attribute || !std::holds_alternative<Value>(*attribute)) {
+    throw DataError(fmt::format("the model file lacks the attribute {} of {}", name, object));
+  }
+  return std::get<Value>(*attribute);
+}
+
+Preprocessor read_preprocessor(const Hdf5Reader& file, std::int64_t dimension) {
+  std::vector<FittedStep> steps;
+  std::istringstream names(required<std::string>(file, "/model", "preprocess"));
+  for (std::string name; std::getline(names, name, ',');) {
+    const auto step = preprocess_step_from(name);
+    if (!step) {
+      throw DataError(
+          fmt::format("the model file names the unknown preprocessing step '{}'", name));
+    }
+    FittedStep fitted{*step, {}, {}};
+    for (auto& [part, values] :
+         {std::pair{"shift", &fitted.shift}, std::pair{"factor", &fitted.factor}}) {
+      const std::string path = fmt::format("/model/step_{}_{}", steps.size(), part);
+      if (file.has(path)) {
+        *values = file.read_all(path);
+        if (static_cast<std::int64_t>(values->size()) != dimension) {
+          throw DataError(fmt::format("{} of the model file has {} values for {} inputs", path,
+                                      values->size(), dimension));
+        }
+        if (*step == PreprocessStep::center) {
+          values->resize(1);
+        }
+      }
+    }
+    steps.push_back(std::move(fitted));
+  }
+  return Preprocessor(std::move(steps));
+}
+
+Model read_model(const Hdf5Reader& file, const std::string& path) {
+  if (!file.has("/model") || !file.has("/regression/coefficients")) {
+    throw DataError(fmt::format(
+        "{} holds no model: run with output.model = true and a [regression] table", path));
+  }
+  Model model;
+  const auto inputs = file.shape("/model/train_input");
+  const auto coefficients = file.shape("/regression/coefficients");
+  if (inputs.size() != 2 || coefficients.size() != 2 || inputs[0] != coefficients[0]) {
+    throw DataError(fmt::format(
+        "{}: shapes of /model/train_input and /regression/coefficients do not match", path));
+  }
+  model.train_size = inputs[0];
+  model.dimension = inputs[1];
+  model.type =
+      required<std::string>(file, "/kernel", "type") == "ntk" ? KernelType::ntk : KernelType::nngp;
+  Architecture& architecture = model.architecture;
+  architecture.activation.name = required<std::string>(file, "/kernel", "activation");
+  const std::string prefix = "activation_";
+  for (const std::string& name : file.attribute_names("/kernel")) {
+    if (name.starts_with(prefix)) {
+      architecture.activation.parameters.push_back(
+          {name.substr(prefix.size()), required<double>(file, "/kernel", name)});
+    }
+  }
+  architecture.depth = static_cast<int>(required<std::int64_t>(file, "/kernel", "depth"));
+  architecture.weight_variance = required<double>(file, "/kernel", "weight_variance");
+  architecture.bias_variance = required<double>(file, "/kernel", "bias_variance");
+  architecture.first_layer = required<std::string>(file, "/kernel", "first_layer") == "plain"
+                                 ? FirstLayer::plain
+                                 : FirstLayer::normalised;
+  if (const std::string problem = check_architecture(architecture); !problem.empty()) {
+    throw DataError(fmt::format("{}: {}", path, problem));
+  }
+  model.preprocessor = read_preprocessor(file, model.dimension);
+  model.input_format = required<std::string>(file, "/model", "input_format");
+  model.has_classes = required<std::int64_t>(file, "/model", "has_classes") != 0;
+
+  const auto values = file.read_all("/regression/coefficients");
+  model.coefficients = Matrix<double>(coefficients[0], coefficients[1]);
+  for (std::int64_t i = 0; i < coefficients[0]; ++i) {
+    for (std::int64_t j = 0; j < coefficients[1]; ++j) {
+      model.coefficients(i, j) = values[static_cast<std::size_t>(i * coefficients[1] + j)];
+    }
+  }
+  return model;
+}
+
+DataFormat chosen_format(const CommandLine& line, const Model& model) {
+  const std::string& name = line.format.empty() ? model.input_format : line.format;
+  if (name == "idx") {
+    return DataFormat::idx;
+  }
+  if (name == "hdf5") {
+    return DataFormat::hdf5;
+  }
+  if (name == "csv") {
+    return DataFormat::csv;
+  }
+  throw ConfigError(fmt::format("--format {}: allowed are idx, hdf5 and csv", name));
+}
+
+/// Rows of the stored training inputs at the positions of `map`, [d x local_size].
+Matrix<double> read_training_inputs(const Hdf5Reader& file, const Model& model,
+                                    const BlockCyclic& map) {
+  Matrix<double> x(model.dimension, map.local_size());
+  for (std::int64_t first = 0; first < x.cols(); first += map.block()) {
+    const std::int64_t count = std::min(map.block(), x.cols() - first);
+    file.read_rows("/model/train_input", map.to_global({first}).value, count, x.column(first));
+  }
+  return x;
+}
+
+}  // namespace
+
+void predict(const Communicator& comm, const CommandLine& line) {
+  Report report(comm, line);
+  const int threads = choose_threads(comm, {}, report);
+  Model model;
+  std::unique_ptr<Hdf5Reader> file;
+  std::unique_ptr<InputFile> inputs;
+  collectively(comm, [&] {
+    file = std::make_unique<Hdf5Reader>(line.file);
+    model = read_model(*file, line.file);
+    inputs = std::make_unique<InputFile>(chosen_format(line, model), line.inputs);
+    if (inputs->dimension() != model.dimension) {
+      throw DataError(fmt::format("{} has {} inputs per sample, and the model was trained on {}",
+                                  line.inputs, inputs->dimension(), model.dimension));
+    }
+  });
+  const std::int64_t outputs = model.coefficients.cols();
+  const std::int64_t m = inputs->size();
+  check_output(comm, *line.output_file, line.overwrite, m * (outputs + 2) * 8);
+
+  const auto grid = ProcessGrid::create(comm, automatic_grid(comm.size()));
+  const std::int64_t block = automatic_block_size(model.train_size, grid->shape());
+  const BlockCyclic rows(model.train_size, block, grid->shape().rows, grid->row());
+  const BlockCyclic cols(m, block, grid->shape().cols, grid->col());
+  const auto evaluator =
+      std::make_shared<const KernelEvaluator<double>>(model.architecture, model.dimension);
+  std::shared_ptr<const KernelSamples<double>> train;
+  std::shared_ptr<const KernelSamples<double>> fresh;
+  report.phase("read data", 0.0, static_cast<double>((model.train_size + m) * model.dimension * 8),
+               [&] {
+                 collectively(comm, [&] {
+                   train = std::make_shared<const KernelSamples<double>>(
+                       *evaluator, read_training_inputs(*file, model, rows));
+                   const auto positions = local_positions(cols);
+                   Matrix<double> x = inputs->read(positions);
+                   model.preprocessor.apply(x.view(), line.inputs, positions.data());
+                   fresh = std::make_shared<const KernelSamples<double>>(*evaluator, std::move(x));
+                 });
+               });
+  const KernelMatrix<double> kernel(grid, evaluator, model.type, rows, train, cols, fresh);
+  const double pairs = static_cast<double>(model.train_size) * static_cast<double>(m);
+  const Matrix<double> prediction =
+      report.phase("predictions", 2.0 * pairs * static_cast<double>(model.dimension + outputs), 0.0,
+                   [&] { return kernel.multiply_transposed(model.coefficients, report); });
+
+  ResultFile result(comm, *line.output_file, line.overwrite);
+  write_provenance(result, comm, line.text, grid->shape(), block, threads);
+  write_index_scale(result, "/sample", "row of the inputs", m);
+  write_index_scale(result, "/output", "output of the network", outputs);
+  result.attribute("/prediction", "model", line.file);
+  result.attribute("/prediction", "inputs", line.inputs);
+  result.write({"/prediction/output",
+                "outputs at the new samples",
+                "1",
+                {m, outputs},
+                {"/sample", "/output"}},
+               row_major(prediction.view()));
+  if (model.has_classes) {
+    result.write({"/prediction/class", "predicted class of each new sample", "1", {m}, {"/sample"}},
+                 predicted_classes(prediction.view()));
+  }
+  write_timing(result, report.phases());
+  result.commit();
+  report.line(fmt::format("{} predictions\nresult: {}", m, result.path()));
+}
+
+}  // namespace ntkflow::app

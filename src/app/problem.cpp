@@ -1,0 +1,254 @@
+#include "problem.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <ntkflow_version.h>
+#include <sched.h>
+
+#include <ntkflow/base/hash.hpp>
+#include <ntkflow/dist/collectively.hpp>
+#include <ntkflow/io/result_file.hpp>
+#include <ntkflow/linalg/local.hpp>
+
+namespace ntkflow::app {
+namespace {
+
+std::string read_text(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) {
+    // An empty file also sets failbit on `text`; it is then a configuration without its required
+    // tables.
+    if (!file || file.bad() || file.peek() != std::ifstream::traits_type::eof()) {
+      throw ConfigError(
+          fmt::format("cannot read the configuration {}: {}", path, std::strerror(errno)));
+    }
+  }
+  return text.str();
+}
+
+template <class Real>
+std::shared_ptr<const KernelEvaluator<Real>> make_evaluator(const Problem& problem) {
+  return std::make_shared<const KernelEvaluator<Real>>(problem.config.kernel.architecture,
+                                                       problem.plan.shape.dimension);
+}
+
+/// Loads samples and prepares them for the kernel; overflowing layer variances are a failure of all
+/// ranks.
+template <class Real>
+std::shared_ptr<const KernelSamples<Real>> prepare_samples(const Problem& problem,
+                                                           const KernelEvaluator<Real>& evaluator,
+                                                           Matrix<Real> x) {
+  std::shared_ptr<const KernelSamples<Real>> samples;
+  collectively(problem.grid->comm(), [&] {
+    samples = std::make_shared<const KernelSamples<Real>>(evaluator, std::move(x));
+  });
+  return samples;
+}
+
+template <class Real>
+std::shared_ptr<const KernelSamples<Real>> load_axis(const Problem& problem,
+                                                     const KernelEvaluator<Real>& evaluator,
+                                                     Split split, const BlockCyclic& map) {
+  return prepare_samples(problem, evaluator,
+                         problem.dataset->load<Real>(split, local_positions(map)).x);
+}
+
+BlockCyclic row_map(const Problem& problem, std::int64_t size) {
+  return {size, problem.plan.block, problem.grid->shape().rows, problem.grid->row()};
+}
+BlockCyclic col_map(const Problem& problem, std::int64_t size) {
+  return {size, problem.plan.block, problem.grid->shape().cols, problem.grid->col()};
+}
+
+/// Samples of training and test set one after the other, at the positions of `map`. [d x
+/// local_size]
+Matrix<double> load_joint(const Problem& problem, const BlockCyclic& map) {
+  std::vector<std::int64_t> train;
+  std::vector<std::int64_t> test;
+  for (const std::int64_t position : local_positions(map)) {
+    if (position < problem.train_size()) {
+      train.push_back(position);
+    } else {
+      test.push_back(position - problem.train_size());
+    }
+  }
+  const Matrix<double> first = problem.dataset->load<double>(Split::train, train).x;
+  const Matrix<double> second = problem.dataset->load<double>(Split::test, test).x;
+  Matrix<double> joint;
+  collectively(problem.grid->comm(), [&] {
+    joint = Matrix<double>(problem.plan.shape.dimension, first.cols() + second.cols());
+    std::copy_n(first.data(), first.size(), joint.data());
+    std::copy_n(second.data(), second.size(), joint.data() + first.size());
+  });
+  return joint;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> local_positions(const BlockCyclic& map) {
+  std::vector<std::int64_t> positions(static_cast<std::size_t>(map.local_size()));
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    positions[i] = map.to_global({static_cast<std::int64_t>(i)}).value;
+  }
+  return positions;
+}
+
+RunConfig read_config(const Communicator& comm, const CommandLine& line) {
+  // Rank 0 reads file and environment; the others read its effective text, so that all run the same
+  // configuration even where environments differ.
+  RunConfig config;
+  collectively(comm, [&] {
+    if (comm.rank() == 0) {
+      config = parse_config({read_text(line.file), line.file, line.settings, line.output_file});
+    }
+  });
+  std::string effective = config.effective_toml;
+  comm.broadcast(effective, 0);
+  collectively(comm, [&] { config = parse_config({effective, "", {}, std::nullopt}); });
+  const auto hash = static_cast<std::int64_t>(hash_text(config.effective_toml));
+  NTKFLOW_EXPECTS(comm.min(hash) == comm.max(hash), hash);
+  return config;
+}
+
+int choose_threads(const Communicator& comm, const ParallelOptions& options, Monitor& monitor) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  const int cores = sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
+  const Communicator node = comm.split_by_node();
+  // Ranks bound to cores of their own share none of them; unbound ranks share them all. The number
+  // of ranks that may run on this rank's first core tells the two apart.
+  int first_core = 0;
+  while (first_core < CPU_SETSIZE - 1 && !CPU_ISSET(first_core, &allowed)) {
+    ++first_core;
+  }
+  std::int64_t sharing = 0;
+  for (const std::int64_t other : node.all_gather(static_cast<std::int64_t>(first_core))) {
+    sharing += other == first_core ? 1 : 0;
+  }
+  const int fair = std::max(1, cores / static_cast<int>(sharing));
+  int threads = fair;
+  if (options.threads) {
+    threads = *options.threads;
+  } else if (const char* environment = std::getenv("OMP_NUM_THREADS")) {
+    threads = std::max(1, std::atoi(environment));
+  }
+  if (comm.max(static_cast<std::int64_t>(threads > fair ? 1 : 0)) != 0) {
+    monitor.warning(
+        fmt::format("{} threads per rank are more than the cores that a rank may run on ({}, "
+                    "shared by {} ranks); "
+                    "with mpirun, --map-by slot:PE={} --bind-to core gives each rank its own",
+                    threads, cores, sharing, threads));
+  }
+  set_blas_threads(threads);
+  return threads;
+}
+
+Problem prepare(const Communicator& comm, const CommandLine& line, PlannedCommand command,
+                Report& report) {
+  Problem problem;
+  problem.config = read_config(comm, line);
+  problem.threads = choose_threads(comm, problem.config.parallel, report);
+  report.detail(problem.config.effective_toml);
+
+  // Everything that can be refused is refused before work starts: sizes, grid, memory, limits, the
+  // output's place.
+  DataShape shape;
+  collectively(comm, [&] {
+    shape = inspect_data(problem.config.data);
+    problem.plan = make_plan(problem.config, shape, comm.size(), command);
+  });
+  const Communicator node = comm.split_by_node();
+  const std::int64_t available = comm.min(available_memory_per_rank(node.size()));
+  collectively(comm, [&] {
+    if (const std::string reason = obstacle(problem.plan, problem.config, available, command);
+        !reason.empty()) {
+      throw ResourceError("this problem does not fit: " + reason);
+    }
+    if (const std::string fault = blas_self_test(); !fault.empty()) {
+      throw ResourceError(fault + "; try OPENBLAS_CORETYPE=Haswell or another BLAS");
+    }
+  });
+  check_output(comm, problem.config.output.file, line.overwrite, problem.plan.file_bytes);
+  problem.grid = ProcessGrid::create(comm, problem.plan.grid);
+
+  const Architecture& architecture = problem.config.kernel.architecture;
+  report.line(fmt::format("ntkflow {} ({}), {} rank{} x {} thread{}, grid {} x {}, block size {}",
+                          NTKFLOW_VERSION, NTKFLOW_GIT_REVISION, comm.size(),
+                          comm.size() == 1 ? "" : "s", problem.threads,
+                          problem.threads == 1 ? "" : "s", problem.plan.grid.rows,
+                          problem.plan.grid.cols, problem.plan.block));
+  report.line(fmt::format(
+      "{} training and {} test samples, {} inputs, {} output{}; {} of a {} network of depth {}",
+      shape.train_size, shape.test_size, shape.dimension, shape.outputs,
+      shape.outputs == 1 ? "" : "s", problem.config.kernel.type == KernelType::ntk ? "NTK" : "NNGP",
+      architecture.activation.name, architecture.depth));
+  report.line(fmt::format("at most {} per rank of {} available, in stage '{}'",
+                          format_bytes(static_cast<double>(problem.plan.peak_bytes())),
+                          format_bytes(static_cast<double>(available)),
+                          problem.plan.peak_stage().stage));
+
+  report.phase("read data", 0.0, problem.plan.phase("read data").bytes, [&] {
+    problem.dataset = std::make_unique<Dataset>(comm, problem.config.data, report);
+  });
+  if (const std::int64_t count = problem.dataset->duplicate_count(); count > 0) {
+    const DuplicatePair& pair = problem.dataset->duplicates().front();
+    report.warning(
+        fmt::format("{} training sample{} an earlier one after preprocessing, the first being {} "
+                    "and {}; without "
+                    "a ridge the kernel matrix is singular",
+                    count, count == 1 ? " repeats" : "s repeat", pair.first, pair.second));
+  }
+  return problem;
+}
+
+template <class Real>
+TrainingKernel<Real> load_training_kernel(const Problem& problem) {
+  TrainingKernel<Real> kernel;
+  kernel.evaluator = make_evaluator<Real>(problem);
+  const BlockCyclic rows = row_map(problem, problem.train_size());
+  const BlockCyclic cols = col_map(problem, problem.train_size());
+  kernel.rows = load_axis(problem, *kernel.evaluator, Split::train, rows);
+  const auto col_samples = load_axis(problem, *kernel.evaluator, Split::train, cols);
+  kernel.matrix = std::make_unique<KernelMatrix<Real>>(problem.grid, kernel.evaluator,
+                                                       problem.config.kernel.type, rows,
+                                                       kernel.rows, cols, col_samples);
+  return kernel;
+}
+
+template TrainingKernel<float> load_training_kernel(const Problem&);
+template TrainingKernel<double> load_training_kernel(const Problem&);
+
+KernelMatrix<double> load_test_kernel(const Problem& problem,
+                                      const TrainingKernel<double>& training) {
+  const BlockCyclic cols = col_map(problem, problem.test_size());
+  return {problem.grid,
+          training.evaluator,
+          problem.config.kernel.type,
+          row_map(problem, problem.train_size()),
+          training.rows,
+          cols,
+          load_axis(problem, *training.evaluator, Split::test, cols)};
+}
+
+KernelMatrix<double> load_joint_nngp(const Problem& problem) {
+  const auto evaluator = make_evaluator<double>(problem);
+  const std::int64_t points = problem.train_size() + problem.test_size();
+  const BlockCyclic rows = row_map(problem, points);
+  const BlockCyclic cols = col_map(problem, points);
+  return {problem.grid,
+          evaluator,
+          KernelType::nngp,
+          rows,
+          prepare_samples(problem, *evaluator, load_joint(problem, rows)),
+          cols,
+          prepare_samples(problem, *evaluator, load_joint(problem, cols))};
+}
+
+}  // namespace ntkflow::app

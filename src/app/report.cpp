@@ -1,0 +1,202 @@
+#include "report.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <ntkflow/base/error.hpp>
+#include <ntkflow/dist/collectively.hpp>
+#include <ntkflow/dist/mpi_session.hpp>
+
+namespace ntkflow::app {
+
+struct Report::Log {
+  std::shared_ptr<spdlog::logger> screen;
+  std::shared_ptr<spdlog::logger> problems;
+  std::shared_ptr<spdlog::logger> json;  ///< null without --log-json
+
+  void event(nlohmann::json fields) const {
+    if (json) {
+      json->info(fields.dump());
+      json->flush();
+    }
+  }
+};
+
+namespace {
+
+ProgressStyle chosen_style(const CommandLine& line) {
+  if (line.verbosity == Verbosity::quiet) {
+    return ProgressStyle::none;
+  }
+  if (line.progress != ProgressStyle::automatic) {
+    return line.progress;
+  }
+  // Under a launcher isatty answers for a pipe or a pseudo-terminal of the launcher's, not for the
+  // user's screen.
+  return !MpiSession::has_launcher() && isatty(STDOUT_FILENO) == 1 ? ProgressStyle::bar
+                                                                   : ProgressStyle::lines;
+}
+
+}  // namespace
+
+Report::Report(const Communicator& comm, const CommandLine& line)
+    : comm_(&comm),
+      style_(chosen_style(line)),
+      verbosity_(line.verbosity),
+      log_(std::make_unique<Log>()) {
+  collectively(comm, [&] {
+    if (comm.rank() != 0) {
+      return;
+    }
+    const auto plain = [](const char* name, spdlog::sink_ptr sink) {
+      auto logger = std::make_shared<spdlog::logger>(name, std::move(sink));
+      logger->set_pattern("%v");
+      return logger;
+    };
+    log_->screen = plain("screen", std::make_shared<spdlog::sinks::stdout_sink_st>());
+    log_->problems = plain("problems", std::make_shared<spdlog::sinks::stderr_sink_st>());
+    if (!line.log_json.empty()) {
+      try {
+        log_->json =
+            plain("json", std::make_shared<spdlog::sinks::basic_file_sink_st>(line.log_json, true));
+      } catch (const spdlog::spdlog_ex& error) {
+        throw IoError(fmt::format("cannot write the log {}: {}", line.log_json, error.what()));
+      }
+      log_->json->set_pattern("%v");
+      log_->event({{"event", "start"}, {"command", line.text}, {"ranks", comm.size()}});
+    }
+  });
+}
+
+Report::~Report() = default;
+
+void Report::clear_bar() {
+  if (bar_shown_) {
+    std::fputs("\r\033[K", stdout);
+    std::fflush(stdout);
+    bar_shown_ = false;
+  }
+}
+
+void Report::line(const std::string& text) {
+  if (comm_->rank() == 0 && verbosity_ != Verbosity::quiet) {
+    clear_bar();
+    log_->screen->info(text);
+    log_->screen->flush();
+  }
+}
+
+void Report::detail(const std::string& text) {
+  if (verbosity_ == Verbosity::verbose) {
+    line(text);
+  }
+}
+
+void Report::warning(const std::string& message) {
+  if (comm_->rank() != 0) {
+    return;
+  }
+  clear_bar();
+  if (verbosity_ != Verbosity::quiet) {
+    log_->problems->warn("ntkflow: warning: " + message);
+    log_->problems->flush();
+  }
+  log_->event({{"event", "warning"}, {"message", message}});
+}
+
+void Report::value(const std::string& name, double value) {
+  if (comm_->rank() == 0) {
+    log_->event({{"event", "value"}, {"name", name}, {"value", value}});
+  }
+}
+
+void Report::begin_phase(const std::string& name) {
+  current_ = name;
+  tenth_ = 0;
+  last_shown_ = 0.0;
+  watch_.reset();
+  if (comm_->rank() == 0) {
+    log_->event({{"event", "phase_begin"}, {"phase", name}});
+  }
+}
+
+void Report::progress(std::int64_t done, std::int64_t total) {
+  if (comm_->rank() != 0 || style_ == ProgressStyle::none || total <= 0 || current_.empty()) {
+    return;
+  }
+  const double fraction =
+      std::clamp(static_cast<double>(done) / static_cast<double>(total), 0.0, 1.0);
+  const double seconds = watch_.seconds();
+  if (style_ == ProgressStyle::bar) {
+    if (seconds - last_shown_ < 0.1) {
+      return;
+    }
+    last_shown_ = seconds;
+    constexpr int kWidth = 30;
+    const int filled = static_cast<int>(fraction * kWidth);
+    fmt::print("\r  {:<18} [{:#<{}}{:<{}}] {:3.0f} %", current_, "", filled, "", kWidth - filled,
+               100.0 * fraction);
+    std::fflush(stdout);
+    bar_shown_ = true;
+    return;
+  }
+  // One line per tenth, for phases long enough that somebody may wonder.
+  constexpr double kLongSeconds = 10.0;
+  const int tenth = static_cast<int>(fraction * 10.0);
+  if (tenth > tenth_ && seconds > kLongSeconds && tenth < 10) {
+    line(fmt::format("  {:<18} {:3d} %  {:8.1f} s", current_, 10 * tenth, seconds));
+  }
+  tenth_ = std::max(tenth_, tenth);
+}
+
+void Report::end_phase(double flop, double bytes) {
+  const double seconds = comm_->max(watch_.seconds());
+  phases_.push_back({current_, seconds, flop, bytes});
+  const std::string rate =
+      flop > 0.0 ? fmt::format("  {:8.1f} GFLOP/s", flop / seconds * 1e-9) : "";
+  line(fmt::format("  {:<18} {:8.2f} s{}", current_, seconds, rate));
+  if (comm_->rank() == 0) {
+    log_->event({{"event", "phase_end"},
+                 {"phase", current_},
+                 {"seconds", seconds},
+                 {"flop", flop},
+                 {"bytes", bytes}});
+  }
+  current_.clear();
+}
+
+std::string Report::timing_table() const {
+  double total = 0.0;
+  for (const Phase& phase : phases_) {
+    total += phase.seconds;
+  }
+  std::string table = fmt::format("  {:<18} {:>10} {:>7} {:>10} {:>10} {:>10}\n", "phase",
+                                  "seconds", "share", "GFLOP", "GFLOP/s", "MiB");
+  for (const Phase& phase : phases_) {
+    table += fmt::format("  {:<18} {:10.3f} {:6.1f}% {:10.1f} {:10.1f} {:10.1f}\n", phase.name,
+                         phase.seconds, 100.0 * phase.seconds / total, phase.flop * 1e-9,
+                         phase.seconds > 0.0 ? phase.flop / phase.seconds * 1e-9 : 0.0,
+                         phase.bytes / 0x1p20);
+  }
+  return table + fmt::format("  {:<18} {:10.3f}", "total", total);
+}
+
+std::string format_bytes(double bytes) {
+  static constexpr std::array<const char*, 5> kUnits{"B", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  while (bytes >= 1024.0 && unit + 1 < kUnits.size()) {
+    bytes /= 1024.0;
+    ++unit;
+  }
+  return unit == 0 ? fmt::format("{:.0f} B", bytes) : fmt::format("{:.1f} {}", bytes, kUnits[unit]);
+}
+
+}  // namespace ntkflow::app

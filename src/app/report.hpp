@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ntkflow/base/monitor.hpp>
+#include <ntkflow/base/timer.hpp>
+#include <ntkflow/dist/communicator.hpp>
+
+#include "command_line.hpp"
+
+namespace ntkflow::app {
+
+/// One row of the timing table.
+struct Phase {
+  std::string name;
+  double seconds = 0.0;  ///< maximum over the ranks
+  double flop =
+      0.0;  ///< over all ranks, from the formulas in README; 0 where the notion makes no sense
+  double bytes = 0.0;  ///< stored, read or written, over all ranks
+};
+
+/// What the user sees: rank 0 alone prints, phase by phase; every rank takes part in the timing.
+/// With --log-json each event is also a line of JSON.
+class Report : public Monitor {
+ public:
+  /// Opens the JSON log on rank 0. Collective over comm.
+  Report(const Communicator& comm, const CommandLine& line);
+  Report(const Report&) = delete;
+  Report& operator=(const Report&) = delete;
+  Report(Report&&) = delete;
+  Report& operator=(Report&&) = delete;
+  ~Report() override;
+
+  /// A line of text, unless --quiet. Local.
+  void line(const std::string& text);
+  /// The same, only with --verbose. Local.
+  void detail(const std::string& text);
+  void warning(const std::string& message) override;
+  void progress(std::int64_t done, std::int64_t total) override;
+  /// A named number for the JSON log. Local.
+  void value(const std::string& name, double value);
+
+  /// Runs one phase of the program and returns what it returns. Collective over comm. The phase's
+  /// time is the maximum over the ranks.
+  template <class Work>
+  auto phase(const std::string& name, double flop, double bytes, Work&& work) {
+    begin_phase(name);
+    if constexpr (std::is_void_v<decltype(work())>) {
+      std::forward<Work>(work)();
+      end_phase(flop, bytes);
+    } else {
+      auto result = std::forward<Work>(work)();
+      end_phase(flop, bytes);
+      return result;
+    }
+  }
+
+  [[nodiscard]] const std::vector<Phase>& phases() const noexcept { return phases_; }
+  /// The timing table as text.
+  [[nodiscard]] std::string timing_table() const;
+
+ private:
+  void begin_phase(const std::string& name);
+  void end_phase(double flop, double bytes);
+  void clear_bar();
+
+  struct Log;
+  const Communicator* comm_;
+  ProgressStyle style_;
+  Verbosity verbosity_;
+  std::unique_ptr<Log> log_;
+  std::string current_;
+  Stopwatch watch_;
+  int tenth_ = 0;
+  double last_shown_ = 0.0;
+  bool bar_shown_ = false;
+  std::vector<Phase> phases_;
+};
+
+/// "812.3 MiB". Local.
+std::string format_bytes(double bytes);
+
+}  // namespace ntkflow::app

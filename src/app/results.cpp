@@ -1,0 +1,296 @@
+#include "results.hpp"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <numeric>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <ntkflow_version.h>
+#include <unistd.h>
+
+#include <ntkflow/dist/mpi_session.hpp>
+#include <ntkflow/dist/redistribute.hpp>
+#include <ntkflow/linalg/local.hpp>
+
+namespace ntkflow::app {
+namespace {
+
+void write_split(ResultFile& file, const std::string& name, const SplitInfo& split) {
+  const std::string axis = "/" + name + "_sample";
+  write_index_scale(file, axis, "position in the " + name + " set", split.size());
+  file.write({"/data/" + name + "_index",
+              "row of each " + name + " sample in its source",
+              "1",
+              {split.size()},
+              {axis}},
+             split.source_row);
+  file.write({"/data/" + name + "_target",
+              "encoded targets of the " + name + " set",
+              "1",
+              {split.size(), split.target.cols()},
+              {axis, "/output"}},
+             row_major(split.target.view()));
+  if (!split.label.empty()) {
+    file.write({"/data/" + name + "_label",
+                "class of each " + name + " sample",
+                "1",
+                {split.size()},
+                {axis}},
+               split.label);
+  }
+}
+
+/// Columns of a block-cyclic matrix as rows of a data set, in rounds that keep buffers small.
+/// `row_of` maps the first and the last column of a share to its first row.
+void write_columns_as_rows(ResultFile& file, const std::string& path,
+                           const DistMatrix<double>& matrix, std::int64_t first_row) {
+  const std::int64_t step = columns_per_round(matrix, kTransferBytes);
+  const Communicator& comm = matrix.grid()->comm();
+  for (std::int64_t begin = 0; begin < matrix.cols(); begin += step) {
+    const std::int64_t end = std::min(matrix.cols(), begin + step);
+    const Matrix<double> mine = gather_columns(matrix, begin, end);
+    const Share share = contiguous_share(end - begin, comm.size(), comm.rank());
+    file.write_rows(path, first_row + begin + share.begin, mine.cols(), mine.data());
+  }
+}
+
+}  // namespace
+
+void write_index_scale(ResultFile& file, const std::string& path, const std::string& long_name,
+                       std::int64_t size) {
+  std::vector<std::int64_t> index(static_cast<std::size_t>(size));
+  std::iota(index.begin(), index.end(), 0);
+  file.scale(path, long_name, index);
+}
+
+std::vector<double> row_major(MatrixView<const double> matrix) {
+  std::vector<double> values;
+  values.reserve(static_cast<std::size_t>(matrix.rows * matrix.cols));
+  for (std::int64_t i = 0; i < matrix.rows; ++i) {
+    for (std::int64_t j = 0; j < matrix.cols; ++j) {
+      values.push_back(matrix(i, j));
+    }
+  }
+  return values;
+}
+
+void write_provenance(ResultFile& file, const Communicator& comm, const std::string& command_line,
+                      GridShape grid, std::int64_t block, int threads) {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  std::string hostname = host.data();
+  comm.broadcast(hostname, 0);
+  std::string created = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+  comm.broadcast(created, 0);
+  file.attribute("/", "format", std::string("ntkflow"));
+  file.attribute("/", "format_version", std::string(kFormatVersion));
+  file.attribute("/", "created", created);
+  file.attribute("/", "ntkflow_version", std::string(NTKFLOW_VERSION));
+  file.attribute("/", "git_revision", std::string(NTKFLOW_GIT_REVISION));
+  file.attribute("/", "command_line", command_line);
+  file.attribute("/", "hostname", hostname);
+  file.attribute("/", "mpi_ranks", static_cast<std::int64_t>(comm.size()));
+  file.attribute("/", "grid", std::vector<std::int64_t>{grid.rows, grid.cols});
+  file.attribute("/", "block_size", block);
+  file.attribute("/", "threads_per_rank", static_cast<std::int64_t>(threads));
+  file.attribute("/", "mpi_version", MpiSession::library_version());
+  file.attribute("/", "blas_version", blas_description());
+  file.attribute("/", "hdf5_version", hdf5_version());
+  file.attribute("/", "simd_target", simd_target_in_use());
+}
+
+void write_problem(ResultFile& file, const Problem& problem, const std::string& command_line) {
+  const Dataset& dataset = *problem.dataset;
+  write_provenance(file, problem.grid->comm(), command_line, problem.plan.grid, problem.plan.block,
+                   problem.threads);
+  file.attribute("/", "config", problem.config.effective_toml);
+
+  write_index_scale(file, "/output", "output of the network", dataset.outputs());
+  write_split(file, "train", dataset.split(Split::train));
+  if (problem.test_size() > 0) {
+    write_split(file, "test", dataset.split(Split::test));
+  }
+  file.attribute("/data", "dimension", dataset.dimension());
+  file.attribute("/data", "source", dataset.source());
+  file.attribute("/data", "checksum", dataset.checksum());
+
+  const KernelOptions& kernel = problem.config.kernel;
+  file.attribute("/kernel", "type", std::string(kernel.type == KernelType::ntk ? "ntk" : "nngp"));
+  file.attribute("/kernel", "activation", kernel.architecture.activation.name);
+  for (const auto& parameter : kernel.architecture.activation.parameters) {
+    file.attribute("/kernel", "activation_" + parameter.name, parameter.value);
+  }
+  file.attribute("/kernel", "depth", static_cast<std::int64_t>(kernel.architecture.depth));
+  file.attribute("/kernel", "weight_variance", kernel.architecture.weight_variance);
+  file.attribute("/kernel", "bias_variance", kernel.architecture.bias_variance);
+  file.attribute(
+      "/kernel", "first_layer",
+      std::string(kernel.architecture.first_layer == FirstLayer::normalised ? "normalised"
+                                                                            : "plain"));
+}
+
+void write_kernel_matrices(ResultFile& file, const KernelMatrix<double>& train,
+                           const KernelMatrix<double>* test, Monitor& monitor) {
+  const std::int64_t n = train.rows();
+  file.create({"/kernel/train_train",
+               "kernel between training samples",
+               "1",
+               {n, n},
+               {"/train_sample", "/train_sample"}});
+  write_columns_as_rows(file, "/kernel/train_train",
+                        train.assemble_symmetric(Triangle::both, monitor), 0);
+  if (test == nullptr) {
+    return;
+  }
+  const std::int64_t m = test->cols();
+  file.create({"/kernel/test_train",
+               "kernel between test and training samples",
+               "1",
+               {m, n},
+               {"/test_sample", "/train_sample"}});
+  // As many test samples at a time as fit the buffer, in whole rounds of blocks so that each stays
+  // with its rank.
+  const ProcessGrid& grid = *test->grid();
+  const std::int64_t deal = test->block() * grid.shape().cols;
+  const std::int64_t affordable =
+      kTransferBytes * grid.comm().size() / std::max<std::int64_t>(1, n * 8);
+  const std::int64_t step = std::max<std::int64_t>(1, affordable / deal) * deal;
+  for (std::int64_t begin = 0; begin < m; begin += step) {
+    write_columns_as_rows(file, "/kernel/test_train",
+                          test->assemble_columns(begin, std::min(m, begin + step)), begin);
+  }
+  file.write({"/kernel/test_diagonal",
+              "kernel of each test sample with itself",
+              "1",
+              {m},
+              {"/test_sample"}},
+             test->column_diagonal());
+}
+
+void write_model(ResultFile& file, const Problem& problem) {
+  const std::int64_t n = problem.train_size();
+  const std::int64_t d = problem.plan.shape.dimension;
+  const Communicator& comm = problem.grid->comm();
+  write_index_scale(file, "/model/feature", "input of the network", d);
+  std::string names;
+  std::int64_t number = 0;
+  for (const FittedStep& step : problem.dataset->preprocessor().steps()) {
+    names += names.empty() ? "" : ",";
+    names += to_string(step.step);
+    for (const auto& [name, values] :
+         {std::pair{"shift", &step.shift}, std::pair{"factor", &step.factor}}) {
+      if (!values->empty()) {  // one value stands for all features
+        std::vector<double> wide(static_cast<std::size_t>(d), values->front());
+        if (values->size() > 1) {
+          wide = *values;
+        }
+        file.write({fmt::format("/model/step_{}_{}", number, name),
+                    fmt::format("{} of preprocessing step {}", name, to_string(step.step)),
+                    "1",
+                    {d},
+                    {"/model/feature"}},
+                   wide);
+      }
+    }
+    ++number;
+  }
+  file.attribute("/model", "preprocess", names);
+  file.attribute("/model", "input_format", std::string([&] {
+                   switch (problem.config.data.format) {
+                     case DataFormat::hdf5:
+                       return "hdf5";
+                     case DataFormat::csv:
+                       return "csv";
+                     default:
+                       return "idx";
+                   }
+                 }()));
+  file.attribute(
+      "/model", "has_classes",
+      static_cast<std::int64_t>(problem.dataset->split(Split::train).label.empty() ? 0 : 1));
+
+  file.create({"/model/train_input",
+               "preprocessed training inputs",
+               "1",
+               {n, d},
+               {"/train_sample", "/model/feature"}});
+  const Share share = contiguous_share(n, comm.size(), comm.rank());
+  std::vector<std::int64_t> positions(static_cast<std::size_t>(share.size()));
+  std::iota(positions.begin(), positions.end(), share.begin);
+  const auto samples = problem.dataset->load<double>(Split::train, positions);
+  file.write_rows("/model/train_input", share.begin, share.size(), samples.x.data());
+}
+
+void write_spectrum(ResultFile& file, const SpectrumSummary& summary,
+                    const EigenSystem<double>& eigen, const SpectrumOptions& options) {
+  const auto n = static_cast<std::int64_t>(summary.eigenvalue.size());
+  const std::int64_t count = std::min(n, options.count.value_or(n));
+  const auto leading = [&](const std::vector<double>& values) {
+    return std::span(values).first(static_cast<std::size_t>(count));
+  };
+  write_index_scale(file, "/spectrum/mode", "eigenmode, by falling eigenvalue", count);
+  file.write({"/spectrum/eigenvalue", "eigenvalues of K/N", "1", {count}, {"/spectrum/mode"}},
+             leading(summary.eigenvalue));
+  file.write({"/spectrum/target_energy",
+              "squared norm of y - f0 along each eigenvector, divided by N",
+              "1",
+              {count},
+              {"/spectrum/mode"}},
+             leading(summary.target_energy));
+  file.attribute("/spectrum", "max_learning_rate", summary.max_learning_rate);
+  file.attribute("/spectrum", "effective_dimension", summary.effective_dimension);
+  file.attribute("/spectrum", "residual", summary.residual);
+  file.attribute("/spectrum", "orthogonality", summary.orthogonality);
+  if (!options.vectors) {
+    return;
+  }
+  file.create({"/spectrum/eigenvector",
+               "eigenvectors of K/N, one per row",
+               "1",
+               {count, n},
+               {"/spectrum/mode", "/train_sample"}});
+  // Eigenvectors are columns by rising eigenvalue; the file wants rows by falling eigenvalue: each
+  // share is turned round.
+  const DistMatrix<double>& vectors = eigen.vectors;
+  const Communicator& comm = vectors.grid()->comm();
+  const std::int64_t step = columns_per_round(vectors, kTransferBytes);
+  for (std::int64_t begin = n - count; begin < n; begin += step) {
+    const std::int64_t end = std::min(n, begin + step);
+    Matrix<double> mine = gather_columns(vectors, begin, end);
+    for (std::int64_t j = 0; j < mine.cols() / 2; ++j) {
+      std::swap_ranges(mine.column(j), mine.column(j) + n, mine.column(mine.cols() - 1 - j));
+    }
+    const Share share = contiguous_share(end - begin, comm.size(), comm.rank());
+    file.write_rows("/spectrum/eigenvector", n - (begin + share.end), mine.cols(), mine.data());
+  }
+}
+
+void write_timing(ResultFile& file, const std::vector<Phase>& phases) {
+  const auto count = static_cast<std::int64_t>(phases.size());
+  write_index_scale(file, "/timing/row", "phase in order of execution", count);
+  std::vector<std::string> names;
+  std::vector<double> seconds;
+  std::vector<double> flop;
+  std::vector<double> bytes;
+  std::vector<double> rate;
+  for (const Phase& phase : phases) {
+    names.push_back(phase.name);
+    seconds.push_back(phase.seconds);
+    flop.push_back(phase.flop);
+    bytes.push_back(phase.bytes);
+    rate.push_back(phase.seconds > 0.0 ? phase.flop / phase.seconds * 1e-9 : 0.0);
+  }
+  const auto info = [&](const char* path, const char* long_name, const char* units) {
+    return DatasetInfo{path, long_name, units, {count}, {"/timing/row"}};
+  };
+  file.write(info("/timing/phase", "name of the phase", "1"), names);
+  file.write(info("/timing/seconds", "wall time, maximum over ranks", "s"), seconds);
+  file.write(info("/timing/flop", "floating-point operations, all ranks", "1"), flop);
+  file.write(info("/timing/bytes", "bytes stored, read or written, all ranks", "B"), bytes);
+  file.write(info("/timing/gflops", "rate", "GFLOP/s"), rate);
+  file.attribute("/", "status", std::string("complete"));
+}
+
+}  // namespace ntkflow::app

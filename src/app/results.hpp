@@ -1,0 +1,45 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <ntkflow/gram/kernel_matrix.hpp>
+#include <ntkflow/io/result_file.hpp>
+#include <ntkflow/linalg/eigen.hpp>
+#include <ntkflow/regression/fit.hpp>
+#include <ntkflow/spectrum/summary.hpp>
+
+#include "problem.hpp"
+#include "report.hpp"
+
+namespace ntkflow::app {
+
+/// Version of the layout of result files: a reader refuses a higher first number.
+inline constexpr const char* kFormatVersion = "1.0";
+
+/// Row-major copy of a column-major matrix, as HDF5 stores it. Local.
+std::vector<double> row_major(MatrixView<const double> matrix);
+
+/// A dimension scale 0 ... size - 1. Collective.
+void write_index_scale(ResultFile& file, const std::string& path, const std::string& long_name,
+                       std::int64_t size);
+/// Root attributes that every file of ours has. Collective over comm.
+void write_provenance(ResultFile& file, const Communicator& comm, const std::string& command_line,
+                      GridShape grid, std::int64_t block, int threads);
+/// Axes, /data and the attributes of /kernel. Collective.
+void write_problem(ResultFile& file, const Problem& problem, const std::string& command_line);
+/// /kernel/train_train, /kernel/test_train and /kernel/test_diagonal. `test` may be null.
+/// Collective.
+void write_kernel_matrices(ResultFile& file, const KernelMatrix<double>& train,
+                           const KernelMatrix<double>* test, Monitor& monitor);
+/// /model: the preprocessed training inputs and the preprocessing. Collective.
+void write_model(ResultFile& file, const Problem& problem);
+/// /spectrum. Collective.
+void write_spectrum(ResultFile& file, const SpectrumSummary& summary,
+                    const EigenSystem<double>& eigen, const SpectrumOptions& options);
+/// /timing and the closing root attributes. Collective.
+void write_timing(ResultFile& file, const std::vector<Phase>& phases);
+
+}  // namespace ntkflow::app

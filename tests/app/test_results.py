@@ -1,0 +1,223 @@
+"""The result file against an independent NumPy computation, and against the tools that users open it with."""
+
+import subprocess
+import unittest
+
+import h5py
+import numpy as np
+import xarray
+
+from support import Case, on_sphere, one_hot, relu_kernels
+
+STAGES = {
+    "regression": "ridge = 0.125\n",
+    "dynamics": 'times = { start = 1e-1, stop = 1e5, count = 7, spacing = "log" }\n',
+    "spectrum": "vectors = true\n",
+    "output": 'file = "out.h5"\ngram = true\nmodel = true\n',
+}
+
+
+class Oracle:
+    """Everything the program computes, by dense linear algebra in NumPy."""
+
+    def __init__(self, case, ridge, kind="ntk"):
+        x, z = on_sphere(case.train_x), on_sphere(case.test_x)
+        self.y, self.test_y = one_hot(case.train_y, case.CLASSES), one_hot(case.test_y, case.CLASSES)
+        pick = {"nngp": 0, "ntk": 1}[kind]
+        self.k = relu_kernels(x, x)[pick]
+        self.k = (self.k + self.k.T) / 2
+        # arccos loses half the digits on the diagonal; there the recursion is known from the norms alone
+        q = 2.0 + 0.01
+        ntk = q
+        for _ in range(2):
+            q = q + 0.01
+            ntk = q + ntk
+        np.fill_diagonal(self.k, {"nngp": q, "ntk": ntk}[kind])
+        self.kx = relu_kernels(z, x)[pick]
+        self.ridge = ridge
+        n = len(x)
+        self.alpha = np.linalg.solve(self.k + ridge * np.eye(n), self.y)
+        self.prediction = self.kx @ self.alpha
+        self.eigenvalues, self.vectors = np.linalg.eigh(self.k)
+        self.n = n
+
+    def flow(self, t):
+        """Train and test outputs at time t."""
+        shifted = self.eigenvalues + self.ridge
+        phi = -np.expm1(-t * shifted / self.n) / shifted
+        a = self.vectors @ (phi[:, None] * (self.vectors.T @ self.y))
+        return self.k @ a, self.kx @ a
+
+
+class ResultsTest(Case):
+    def test_everything_agrees_with_numpy(self):
+        for ranks in (1, 2, 4):
+            with self.subTest(ranks=ranks):
+                self.run_ok(["run", self.config(**STAGES), "--overwrite"], ranks)
+                oracle = Oracle(self, 0.125)
+                with h5py.File(self.folder / "out.h5") as file:
+                    self.check(file, oracle)
+
+    def check(self, file, oracle):
+        np.testing.assert_allclose(file["kernel/train_train"][:], oracle.k, rtol=1e-12)
+        np.testing.assert_allclose(file["kernel/test_train"][:], oracle.kx, rtol=1e-12)
+        np.testing.assert_allclose(file["kernel/test_diagonal"][:], oracle.k[0, 0], rtol=1e-13)
+        np.testing.assert_allclose(file["regression/coefficients"][:], oracle.alpha, atol=1e-10)
+        np.testing.assert_allclose(file["regression/test_prediction"][:], oracle.prediction, atol=1e-10)
+        regression = file["regression"].attrs
+        self.assertEqual(regression["ridge"], 0.125)
+        self.assertLess(regression["backward_error"], 1e-14)
+        self.assertAlmostEqual(regression["log_determinant"], np.log(oracle.eigenvalues + 0.125).sum(), places=9)
+        likelihood = (
+            -0.5 * (oracle.y * oracle.alpha).sum()
+            - 0.5 * 3 * np.log(oracle.eigenvalues + 0.125).sum()
+            - 0.5 * 3 * oracle.n * np.log(2 * np.pi)
+        )
+        self.assertAlmostEqual(regression["log_marginal_likelihood"], likelihood, places=8)
+        self.assertAlmostEqual(regression["test_mse"], ((oracle.prediction - oracle.test_y) ** 2).mean(), places=12)
+        self.assertAlmostEqual(
+            regression["train_mse"], ((oracle.k @ oracle.alpha - oracle.y) ** 2).mean(), places=12
+        )
+        right = (oracle.prediction.argmax(1) == self.test_y).mean()
+        self.assertAlmostEqual(regression["test_accuracy"], right, places=12)
+
+        np.testing.assert_allclose(file["spectrum/eigenvalue"][:], oracle.eigenvalues[::-1] / oracle.n, atol=1e-13)
+        vectors = file["spectrum/eigenvector"][:]
+        np.testing.assert_allclose(vectors @ vectors.T, np.eye(oracle.n), atol=1e-12)
+        np.testing.assert_allclose(
+            oracle.k @ vectors.T, vectors.T * file["spectrum/eigenvalue"][:] * oracle.n, atol=1e-11
+        )
+        energy = ((vectors @ oracle.y) ** 2).sum(1) / oracle.n
+        np.testing.assert_allclose(file["spectrum/target_energy"][:], energy, atol=1e-12)
+
+        times = file["dynamics/time"][:]
+        np.testing.assert_allclose(times * file["dynamics/time"].attrs["lambda_max"], np.logspace(-1, 5, 7), rtol=1e-12)
+        for i, t in enumerate(times):
+            on_train, on_test = oracle.flow(t)
+            np.testing.assert_allclose(file["dynamics/test_prediction"][i], on_test, atol=1e-10)
+            self.assertAlmostEqual(file["dynamics/test_loss"][i], 0.5 * ((on_test - oracle.test_y) ** 2).sum(1).mean())
+            self.assertAlmostEqual(file["dynamics/train_loss"][i], 0.5 * ((on_train - oracle.y) ** 2).sum(1).mean())
+            self.assertAlmostEqual(file["dynamics/test_accuracy"][i], (on_test.argmax(1) == self.test_y).mean())
+        best = file["dynamics/test_loss"][:].argmin()
+        self.assertEqual(file["dynamics"].attrs["best_time_by_test_loss"], times[best])
+        self.assertLess(file["dynamics"].attrs["error_estimate"], 1e-11)
+
+    def test_nngp_agrees_with_numpy(self):
+        kernel = 'type = "nngp"\ndepth = 3\n'
+        self.run_ok(["run", self.config(kernel=kernel)], 2)
+        with h5py.File(self.folder / "out.h5") as file:
+            np.testing.assert_allclose(
+                file["regression/test_prediction"][:], Oracle(self, 0.0, "nngp").prediction, atol=1e-9
+            )
+
+    def test_a_wrong_oracle_is_seen(self):
+        self.run_ok(["run", self.config(**STAGES)])
+        oracle = Oracle(self, 0.125)
+        oracle.alpha[3, 1] *= 1 + 1e-6
+        with h5py.File(self.folder / "out.h5") as file, self.assertRaises(AssertionError):
+            self.check(file, oracle)
+
+    def test_gram_command_writes_the_kernel_alone(self):
+        self.run_ok(["gram", self.config(**STAGES)], 3)
+        oracle = Oracle(self, 0.0)
+        with h5py.File(self.folder / "out.h5") as file:
+            np.testing.assert_allclose(file["kernel/train_train"][:], oracle.k, rtol=1e-12)
+            np.testing.assert_allclose(file["kernel/test_train"][:], oracle.kx, rtol=1e-12)
+            self.assertNotIn("regression", file)
+
+    def test_initial_function_is_part_of_both_stages(self):
+        stages = dict(STAGES)
+        stages["regression"] = "ridge = 0.0\n"
+        stages["dynamics"] = 'times = [0.0, 1e300]\ntime_unit = "absolute"\ninitial = "gaussian_process"\nseed = 4\n'
+        stages["output"] = 'file = "out.h5"\n'
+        self.run_ok(["run", self.config(**stages)], 2)
+        oracle = Oracle(self, 0.0)
+        with h5py.File(self.folder / "out.h5") as file:
+            start, end = file["dynamics/test_prediction"][:]
+            # f_infinity = f_0 + kappa K^-1 (y - f_0(X)); f_0 on the test set is what t = 0 shows
+            closed_form = file["regression/test_prediction"][:]
+            np.testing.assert_allclose(end, closed_form, atol=1e-9)
+            increment = oracle.kx @ file["regression/coefficients"][:]
+            np.testing.assert_allclose(closed_form - start, increment, atol=1e-9)
+            self.assertGreater(np.abs(start).max(), 0.1)
+            self.assertLess(file["dynamics/train_loss"][1], 1e-15)
+
+    def test_predict_repeats_the_test_predictions(self):
+        self.run_ok(["run", self.config(**STAGES)], 2)
+        for ranks in (1, 3):
+            self.run_ok(
+                ["predict", self.folder / "out.h5", "--inputs", self.folder / "test-x", "--output", "new.h5",
+                 "--overwrite"],
+                ranks,
+                cwd=self.folder,
+            )
+            with h5py.File(self.folder / "out.h5") as model, h5py.File(self.folder / "new.h5") as new:
+                expected = model["regression/test_prediction"][:]
+                np.testing.assert_allclose(new["prediction/output"][:], expected, atol=1e-11)
+                np.testing.assert_array_equal(new["prediction/class"][:], expected.argmax(1))
+
+
+class ToolsTest(Case):
+    """The same file in the hands of h5dump, h5py and xarray."""
+
+    def setUp(self):
+        super().setUp()
+        self.run_ok(["run", self.config(**STAGES)], 2)
+        self.file = self.folder / "out.h5"
+
+    def test_h5dump_reads_the_header(self):
+        done = subprocess.run(["h5dump", "-H", self.file], capture_output=True, text=True, check=True)
+        self.assertIn('DATASET "test_prediction"', done.stdout)
+
+    def test_every_dataset_is_described(self):
+        with h5py.File(self.file) as file:
+            def check(name, item):
+                if isinstance(item, h5py.Dataset):
+                    self.assertIn("long_name", item.attrs, name)
+                    self.assertIn("units", item.attrs, name)
+                    for axis in item.dims:
+                        self.assertTrue(len(axis) == 1 or item.is_scale, name)
+
+            file.visititems(check)
+
+    def test_provenance_is_complete(self):
+        with h5py.File(self.file) as file:
+            attributes = dict(file.attrs)
+        self.assertEqual(attributes["format"], "ntkflow")
+        self.assertEqual(attributes["status"], "complete")
+        self.assertEqual(attributes["mpi_ranks"], 2)
+        self.assertEqual(list(attributes["grid"]), [1, 2])
+        for name in ("format_version", "created", "ntkflow_version", "git_revision", "command_line", "config", "hostname",
+                     "block_size", "threads_per_rank", "mpi_version", "hdf5_version", "blas_version"):
+            self.assertIn(name, attributes)
+        self.assertIn("weight_variance", attributes["config"])
+        self.assertRegex(attributes["created"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+
+    def test_xarray_opens_every_group(self):
+        for engine in ("h5netcdf", "netcdf4"):
+            for group in ("/", "data", "kernel", "regression", "dynamics", "spectrum", "timing", "model"):
+                with self.subTest(engine=engine, group=group), xarray.open_dataset(
+                    self.file, group=group, engine=engine
+                ) as data:
+                    data.load()
+            with xarray.open_dataset(self.file, group="dynamics", engine=engine) as data:
+                self.assertEqual(data.test_prediction.dims, ("time", "test_sample", "output"))
+                self.assertEqual(data.test_loss.dims, ("time",))
+                self.assertAlmostEqual(float(data.time[0] * data.time.attrs["lambda_max"]), 0.1)
+
+    def test_the_effective_configuration_repeats_the_run(self):
+        with h5py.File(self.file) as file:
+            text = file.attrs["config"]
+            prediction = file["regression/test_prediction"][:]
+        self.run_ok(["run", self.write("again.toml", text), "--output", self.folder / "again.h5"], 2)
+        with h5py.File(self.folder / "again.h5") as file:
+            np.testing.assert_array_equal(file["regression/test_prediction"][:], prediction)
+
+    def test_show_prints_accuracy_curves_and_spectrum(self):
+        out = self.run_ok(["show", self.file]).out
+        for word in ("test_accuracy", "best_time_by_test_loss", "eigenvalue", "weight_variance", "GFLOP/s"):
+            self.assertIn(word, out)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
