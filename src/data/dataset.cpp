@@ -69,9 +69,12 @@ Matrix<double> gather_targets(const Communicator& comm, SampleSource& source) {
                    [](double value) { return std::bit_cast<std::uint64_t>(value); });
   });
   words = comm.all_gather(std::span(std::as_const(words)));
-  Matrix<double> all(source.target_columns(), source.size());
-  std::transform(words.begin(), words.end(), all.data(),
-                 [](std::uint64_t word) { return std::bit_cast<double>(word); });
+  Matrix<double> all;
+  collectively(comm, [&] {
+    all = Matrix<double>(source.target_columns(), source.size());
+    std::transform(words.begin(), words.end(), all.data(),
+                   [](std::uint64_t word) { return std::bit_cast<double>(word); });
+  });
   return all;
 }
 

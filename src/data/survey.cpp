@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
+#include <utility>
 
 #include <ntkflow/base/error.hpp>
 #include <ntkflow/base/hash.hpp>
@@ -109,7 +110,8 @@ Survey survey_samples(const Communicator& comm, SampleSource& train,
     check_finite(share.view(), train.inputs_name(), own_train.data(), kOverflows);
     own_hashes = sample_hashes(share.view());
   });
-  find_duplicates(comm.all_gather(std::span(std::as_const(own_hashes))), survey);
+  const auto preprocessed_hashes = comm.all_gather(std::span(std::as_const(own_hashes)));
+  collectively(comm, [&] { find_duplicates(preprocessed_hashes, survey); });
   share = Matrix<double>();
 
   own_hashes.clear();

@@ -21,8 +21,7 @@ namespace ntkflow::test {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "ntkflow_test_XXXXXX").string();
+    std::string pattern = (std::filesystem::temp_directory_path() / "ntkflow_test_XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) {
       throw std::runtime_error("cannot make a temporary folder");
     }
@@ -41,7 +40,7 @@ class TemporaryFolder {
   [[nodiscard]] std::string path() const { return path_.string(); }
 
   /// Writes a file and returns its path.
-  [[nodiscard]] std::string write(const std::string& name, const std::string& bytes) const {
+  std::string write(const std::string& name, const std::string& bytes) const {
     std::ofstream(file(name), std::ios::binary) << bytes;
     return file(name);
   }

@@ -37,10 +37,10 @@ inline void write_hdf5(const std::string& path, const std::vector<Hdf5Content>& 
     for (std::int64_t i = 0; i < count; ++i) {
       values.push_back(content.value(i));
     }
-    const hid_t space = check(content.shape.empty()
-                                  ? H5Screate(H5S_SCALAR)
-                                  : H5Screate_simple(static_cast<int>(content.shape.size()),
-                                                     content.shape.data(), nullptr));
+    const hid_t space =
+        check(content.shape.empty() ? H5Screate(H5S_SCALAR)
+                                    : H5Screate_simple(static_cast<int>(content.shape.size()),
+                                                       content.shape.data(), nullptr));
     const hid_t dataset = check(H5Dcreate2(file, content.path.c_str(), H5T_NATIVE_DOUBLE, space,
                                            links, H5P_DEFAULT, H5P_DEFAULT));
     if (count > 0) {

@@ -28,7 +28,8 @@ TEST(ParseCsvNumberTest, TakesNumbersOnly) {
   EXPECT_EQ(parse_csv_number("0.1"), 0.1);
   EXPECT_TRUE(std::isnan(parse_csv_number("nan").value()));
   EXPECT_TRUE(std::isinf(parse_csv_number("-inf").value()));
-  for (const char* text : {"", "+", "-", "+-1", "1 2", "1x", "0x10", "1e999", "one", "1,5", "--1"}) {
+  for (const char* text :
+       {"", "+", "-", "+-1", "1 2", "1x", "0x10", "1e999", "one", "1,5", "--1"}) {
     EXPECT_FALSE(parse_csv_number(text)) << text;
   }
 }
@@ -80,13 +81,14 @@ TEST_F(CsvSourceTest, ReadsRowsAcrossBufferBounds) {
   constexpr int kRows = 20'011;
   std::string text;
   for (int i = 0; i < kRows; ++i) {
-    text += std::to_string(i) + "," + std::to_string(i * i % 1009) + "," + std::to_string(-i) + "\n";
+    text +=
+        std::to_string(i) + "," + std::to_string(i * i % 1009) + "," + std::to_string(-i) + "\n";
   }
   CsvSource source = open(text);
 
   ASSERT_EQ(source.size(), kRows);
-  EXPECT_EQ(inputs(source, {0, 1, 9'999, 20'010}), (Values{0, 0, 1, 1, 9'999, 9'999 * 9'999 % 1009,
-                                                           20'010, 20'010 * 20'010 % 1009}));
+  EXPECT_EQ(inputs(source, {0, 1, 9'999, 20'010}),
+            (Values{0, 0, 1, 1, 9'999, 9'999 * 9'999 % 1009, 20'010, 20'010 * 20'010 % 1009}));
   const Values all = targets(source);
   for (int i = 0; i < kRows; ++i) {
     ASSERT_EQ(all[static_cast<std::size_t>(i)], -i);

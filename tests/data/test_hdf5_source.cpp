@@ -21,11 +21,12 @@ TEST(SplitHdf5NameTest, CutsAtTheLastColonSlash) {
 class Hdf5SourceTest : public testing::Test {
  protected:
   Hdf5SourceTest() {
-    test::write_hdf5(path_, {{"/x", {5, 2, 3}, [](std::int64_t i) { return 0.5 * static_cast<double>(i); }},
-                             {"/group/y", {5}, [](std::int64_t i) { return static_cast<double>(i % 2); }},
-                             {"/short", {4}, [](std::int64_t) { return 0.0; }},
-                             {"/empty", {0, 3}, [](std::int64_t) { return 0.0; }},
-                             {"/scalar", {}, [](std::int64_t) { return 1.0; }}});
+    test::write_hdf5(
+        path_, {{"/x", {5, 2, 3}, [](std::int64_t i) { return 0.5 * static_cast<double>(i); }},
+                {"/group/y", {5}, [](std::int64_t i) { return static_cast<double>(i % 2); }},
+                {"/short", {4}, [](std::int64_t) { return 0.0; }},
+                {"/empty", {0, 3}, [](std::int64_t) { return 0.0; }},
+                {"/scalar", {}, [](std::int64_t) { return 1.0; }}});
   }
 
   test::TemporaryFolder folder_;
@@ -59,11 +60,9 @@ TEST_F(Hdf5SourceTest, RefusesWhatIsNoData) {
   expect_error<DataError>([&] { open(path_ + ":/x", path_ + ":/short"); },
                           {"5 samples", "4 targets"});
   expect_error<DataError>([&] { open(path_ + ":/empty", path_ + ":/group/y"); }, {"no data"});
-  expect_error<DataError>([&] { open(path_ + ":/scalar", path_ + ":/group/y"); },
-                          {"single value"});
+  expect_error<DataError>([&] { open(path_ + ":/scalar", path_ + ":/group/y"); }, {"single value"});
   expect_error<Error>([&] { open(path_ + ":/absent", path_ + ":/group/y"); }, {"absent"});
-  expect_error<Error>([&] { open(folder_.file("no.h5") + ":/x", path_ + ":/group/y"); },
-                      {"no.h5"});
+  expect_error<Error>([&] { open(folder_.file("no.h5") + ":/x", path_ + ":/group/y"); }, {"no.h5"});
   expect_error<Error>([&] { open(folder_.write("text.h5", "text") + ":/x", path_ + ":/x"); },
                       {"text.h5"});
 }

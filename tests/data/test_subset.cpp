@@ -93,8 +93,9 @@ TEST_F(TrainingRowsTest, PerClassTakesTheFirstOfEachInFileOrder) {
   options_.train_size = 3;
   options_.train_offset = 6;
   EXPECT_EQ(rows(10, labels, 3), (Rows{6, 8, 9}));
-  expect_error<DataError>([&] { training_rows(options_, 9, Rows(labels.begin(), labels.end() - 1), 3); },
-                          {"class 0 has only 0"});
+  expect_error<DataError>(
+      [&] { training_rows(options_, 9, Rows(labels.begin(), labels.end() - 1), 3); },
+      {"class 0 has only 0"});
   expect_error<ConfigError>([&] { rows(10); }, {"needs class labels"});
 }
 

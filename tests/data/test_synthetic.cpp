@@ -3,8 +3,9 @@
 #include <numeric>
 #include <set>
 
-#include <ntkflow/base/matrix.hpp>
 #include <support/tolerance.hpp>
+
+#include <ntkflow/base/matrix.hpp>
 
 #include "data_files.hpp"
 #include "synthetic.hpp"
