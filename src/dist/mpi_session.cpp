@@ -27,6 +27,7 @@ void abort_all() {
 MpiSession::MpiSession(int& argc, char**& argv) {
   setenv("OMPI_MCA_fbtl_posix_read_datasieving", "0", 0);
   setenv("OMPI_MCA_fbtl_posix_write_datasieving", "0", 0);
+  setenv("OMPI_MCA_fcoll", "individual", 0);
   int granted = 0;
   check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &granted), "MPI_Init_thread");
   check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");

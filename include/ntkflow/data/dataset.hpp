@@ -17,11 +17,10 @@ namespace ntkflow {
 
 enum class Split { train, test };
 
-/// Some samples on one rank, one per column: x is [d x n], |x_i|^2 beside it.
+/// Some samples on one rank, one per column: x is [d x n].
 template <class Real>
 struct Samples {
   Matrix<Real> x;
-  std::vector<double> squared_norms;
 
   [[nodiscard]] std::int64_t size() const { return x.cols(); }
   [[nodiscard]] std::int64_t dimension() const { return x.rows(); }
@@ -47,8 +46,9 @@ struct DuplicatePair {
 class Dataset {
  public:
   /// Opens and surveys all inputs: every selected sample is read once by some rank, checked to be
-  /// finite, hashed, and used to fit the preprocessing. Collective over comm; throws the same kind
-  /// of error on all ranks.
+  /// finite, hashed, and used to fit the preprocessing. Collective over comm. Throws ConfigError
+  /// (options that contradict each other), IoError or DataError; ranks that did not fail themselves
+  /// throw RemoteError with the same text and exit code.
   Dataset(const Communicator& comm, const DataOptions& options,
           Monitor& monitor = silent_monitor());
   Dataset(Dataset&&) noexcept;
@@ -73,7 +73,8 @@ class Dataset {
 
   /// Loads and preprocesses samples at the given positions (0 <= position < size, ascending) of a
   /// split. Each rank names its own. Collective over the constructor's comm: a failure of one rank
-  /// is a failure of all.
+  /// is a failure of all. Throws as the constructor, and DataError for a value that Real cannot
+  /// hold.
   template <class Real>
   [[nodiscard]] Samples<Real> load(Split split, std::span<const std::int64_t> positions) const;
 
@@ -82,14 +83,18 @@ class Dataset {
   std::unique_ptr<Implementation> implementation_;
 };
 
-/// Counts samples, dimension and outputs from headers alone, without reading inputs: what `plan`
-/// needs. Local.
+extern template Samples<float> Dataset::load<float>(Split, std::span<const std::int64_t>) const;
+extern template Samples<double> Dataset::load<double>(Split, std::span<const std::int64_t>) const;
+
+/// The sizes of a run's data.
 struct DataShape {
   std::int64_t train_size = 0;
   std::int64_t test_size = 0;
   std::int64_t dimension = 0;
   std::int64_t outputs = 0;
 };
+/// Counts samples, dimension and outputs, from headers where they tell; labels are read only when
+/// the number of classes depends on them, inputs never. Local. Throws as Dataset.
 DataShape inspect_data(const DataOptions& options);
 
 }  // namespace ntkflow

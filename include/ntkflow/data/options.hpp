@@ -18,6 +18,9 @@ enum class PreprocessStep {
   unit_norm,
   sphere
 };
+/// one_hot: [N x C] with `on` for the sample's class and `off` elsewhere; class_index: [N x 1], the
+/// label as a number; raw: [N x C], the stored numbers as they are, in every format (synthetic
+/// targets always).
 enum class TargetEncoding { one_hot, class_index, raw };
 enum class SyntheticKind { circle, sphere, boolean_cube, gaussian };
 
@@ -40,7 +43,8 @@ struct SyntheticOptions {
   std::optional<std::int64_t>
       size;  ///< training samples; absent only for boolean_cube: all 2^dimension corners
   std::int64_t dimension = 2;
-  std::string target = "x1*x2";  ///< an expression in x1 ... xd
+  std::string target =
+      "x1*x2";  ///< an expression in x1 ... xd; several, with commas between, for several outputs
 };
 
 struct DataOptions {

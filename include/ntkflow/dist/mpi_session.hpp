@@ -9,8 +9,10 @@ namespace ntkflow {
 ///
 /// Requests MPI_THREAD_FUNNELED and throws MpiError when less is granted. Errors of MPI are
 /// returned and become exceptions; an uncaught exception or a broken contract ends all ranks
-/// through MPI_Abort. Before MPI starts, Open MPI's data sieving is switched off unless the user
-/// has set it: in 4.1.4 it can corrupt shared files (ompi issue 12718).
+/// through MPI_Abort. Before MPI starts, two things of Open MPI's parallel files are switched off
+/// unless the user has set them: data sieving, which in 4.1.4 can corrupt shared files (ompi issue
+/// 12718), and collective buffering, which from 3 ranks on loses errors: a collective write to a
+/// full disk reports success. Each rank then writes its own rows, contiguous in our files anyway.
 class MpiSession {
  public:
   MpiSession(int& argc, char**& argv);

@@ -1,0 +1,185 @@
+#include "synthetic.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include <muParser.h>
+
+#include <ntkflow/base/contract.hpp>
+#include <ntkflow/base/error.hpp>
+#include <ntkflow/base/hash.hpp>
+#include <ntkflow/base/random.hpp>
+
+#include "subset.hpp"
+
+namespace ntkflow {
+namespace {
+
+std::string name_of(SyntheticKind kind) {
+  switch (kind) {
+    case SyntheticKind::circle:
+      return "circle";
+    case SyntheticKind::sphere:
+      return "sphere";
+    case SyntheticKind::boolean_cube:
+      return "boolean_cube";
+    case SyntheticKind::gaussian:
+      return "gaussian";
+  }
+  return {};
+}
+
+void check_dimension(SyntheticKind kind, std::int64_t dimension) {
+  constexpr std::int64_t kLargest = std::int64_t{1} << 20;
+  constexpr std::int64_t kLargestCube = 62;  // the corners are numbered in 64 bits
+  if (dimension < 1 || dimension > kLargest) {
+    throw ConfigError("data.synthetic.dimension = " + std::to_string(dimension) +
+                      " is not between 1 and " + std::to_string(kLargest));
+  }
+  if (kind == SyntheticKind::circle && dimension != 2) {
+    throw ConfigError("data.synthetic.dimension = " + std::to_string(dimension) +
+                      ", but a circle has dimension 2");
+  }
+  if (kind == SyntheticKind::boolean_cube && dimension > kLargestCube) {
+    throw ConfigError("data.synthetic.dimension = " + std::to_string(dimension) +
+                      "; a boolean_cube may have at most " + std::to_string(kLargestCube));
+  }
+}
+
+RandomStream stream_of(std::uint64_t seed, Split split) {
+  return {seed, hash_text(split == Split::train ? "ntkflow.data.synthetic.train"
+                                                : "ntkflow.data.synthetic.test")};
+}
+
+}  // namespace
+
+/// The target expression, bound to one sample's coordinates.
+class SyntheticSource::Expression {
+ public:
+  Expression(const std::string& text, std::int64_t dimension)
+      : text_(text), x_(static_cast<std::size_t>(dimension)) {
+    try {
+      for (std::size_t j = 0; j < x_.size(); ++j) {
+        std::string variable = "x";
+        variable += std::to_string(j + 1);
+        parser_.DefineVar(variable, &x_[j]);
+      }
+      parser_.SetExpr(text);
+      parser_.Eval(columns_);
+    } catch (const mu::Parser::exception_type& error) {
+      throw ConfigError("data.synthetic.target = \"" + text +
+                        "\" cannot be evaluated: " + error.GetMsg() + " (variables are x1 to x" +
+                        std::to_string(dimension) + ")");
+    }
+  }
+
+  [[nodiscard]] const std::string& text() const { return text_; }
+  [[nodiscard]] double* x() { return x_.data(); }
+  [[nodiscard]] int columns() const { return columns_; }
+
+  /// Writes the values at x() to `targets`.
+  void evaluate(double* targets) {
+    const double* values = parser_.Eval(columns_);
+    std::copy_n(values, columns_, targets);
+  }
+
+ private:
+  std::string text_;
+  std::vector<double> x_;
+  mu::Parser parser_;
+  int columns_ = 0;
+};
+
+SyntheticSource::SyntheticSource(const DataOptions& options, Split split)
+    : kind_(options.synthetic.kind),
+      dimension_(options.synthetic.dimension),
+      seed_(options.seed),
+      split_(split),
+      name_("synthetic " + name_of(kind_)) {
+  check_dimension(kind_, dimension_);
+  const bool is_cube = kind_ == SyntheticKind::boolean_cube;
+  const auto wanted = split == Split::train ? options.synthetic.size : options.test_size;
+  constexpr std::int64_t kLargest = std::int64_t{1} << 40;
+  if (wanted && (*wanted < 1 || *wanted > kLargest)) {
+    throw ConfigError((split == Split::train ? "data.synthetic.size = " : "data.test_size = ") +
+                      std::to_string(*wanted) + " is not between 1 and " +
+                      std::to_string(kLargest));
+  }
+  if (!wanted && !is_cube) {
+    throw ConfigError("data.synthetic.size is needed for kind = \"" + name_of(kind_) + "\"");
+  }
+  const std::int64_t corners = is_cube ? std::int64_t{1} << dimension_ : 0;
+  size_ = wanted.value_or(corners);
+  if (is_cube && wanted) {
+    if (size_ > corners) {
+      throw ConfigError("a boolean_cube of dimension " + std::to_string(dimension_) + " has " +
+                        std::to_string(corners) + " corners, fewer than the " +
+                        std::to_string(size_) + " samples wanted");
+    }
+    corners_ = draw_without_replacement(corners, size_, stream_of(seed_, split_));
+  }
+  target_ = std::make_unique<Expression>(options.synthetic.target, dimension_);
+  target_columns_ = target_->columns();
+}
+
+SyntheticSource::~SyntheticSource() = default;
+
+std::string SyntheticSource::targets_name() const {
+  return target_->text();
+}
+
+void SyntheticSource::make_sample(std::int64_t row, double* x) const {
+  const RandomStream random = stream_of(seed_, split_);
+  const auto i = static_cast<std::uint64_t>(row);
+  switch (kind_) {
+    case SyntheticKind::circle: {
+      const double offset = split_ == Split::test ? 0.5 : 0.0;
+      const double turn = (static_cast<double>(row) + offset) / static_cast<double>(size_);
+      const double angle = 2.0 * std::numbers::pi * turn;
+      x[0] = std::cos(angle);
+      x[1] = std::sin(angle);
+      return;
+    }
+    case SyntheticKind::boolean_cube: {
+      const std::int64_t corner = corners_.empty() ? row : corners_[static_cast<std::size_t>(row)];
+      for (std::int64_t j = 0; j < dimension_; ++j) {
+        x[j] = (corner >> j & 1) != 0 ? 1.0 : -1.0;
+      }
+      return;
+    }
+    case SyntheticKind::sphere:
+    case SyntheticKind::gaussian:
+      break;
+  }
+  double squared_norm = 0.0;
+  for (std::int64_t j = 0; j < dimension_; ++j) {
+    x[j] = random.normal(i, static_cast<std::uint64_t>(j));
+    squared_norm += x[j] * x[j];
+  }
+  if (kind_ == SyntheticKind::sphere) {
+    // The normal distribution is invariant under rotations, so its direction is uniform.
+    const double norm = std::sqrt(squared_norm);
+    for (std::int64_t j = 0; j < dimension_; ++j) {
+      x[j] /= norm;
+    }
+  }
+}
+
+void SyntheticSource::read_inputs(std::span<const std::int64_t> rows, MatrixView<double> samples) {
+  NTKFLOW_EXPECTS(
+      samples.rows == dimension_ && samples.cols == static_cast<std::int64_t>(rows.size()),
+      samples.rows, samples.cols, rows.size());
+  for (std::int64_t j = 0; j < samples.cols; ++j) {
+    make_sample(rows[static_cast<std::size_t>(j)], samples.column(j));
+  }
+}
+
+void SyntheticSource::read_targets(std::int64_t first, MatrixView<double> targets) {
+  for (std::int64_t j = 0; j < targets.cols; ++j) {
+    make_sample(first + j, target_->x());
+    target_->evaluate(targets.column(j));
+  }
+}
+
+}  // namespace ntkflow
