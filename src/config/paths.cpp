@@ -64,7 +64,7 @@ PathResult expand_environment(std::string_view text) {
       if (end == std::string_view::npos || inside.find("${") != std::string::npos) {
         return {{}, fmt::format("${{{} has no end of its own; write ${{NAME}}", inside)};
       }
-      const PathResult value = variable(inside);
+      PathResult value = variable(inside);
       if (!value.problem.empty()) {
         return value;
       }

@@ -4,6 +4,12 @@
 
 namespace ntkflow::config {
 
+namespace {
+
+constexpr std::size_t kLongestName = 64;  // anything longer is no slip of the finger
+
+}  // namespace
+
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   // Three rows of the distance table: for i - 2, i - 1 and i letters of a.
   std::vector<std::size_t> before_last(b.size() + 1);
@@ -29,7 +35,6 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::optional<std::string> nearest_name(std::string_view name,
                                         const std::vector<std::string>& candidates) {
-  constexpr std::size_t kLongestName = 64;  // anything longer is no slip of the finger
   if (name.size() > kLongestName) {
     return std::nullopt;
   }

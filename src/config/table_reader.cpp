@@ -14,6 +14,8 @@ namespace ntkflow::config {
 
 namespace {
 
+constexpr std::size_t kLongestValue = 60;  // bytes of a value that a message repeats
+
 std::string_view type_name(const toml::node& node) {
   switch (node.type()) {
     case toml::node_type::table:
@@ -53,9 +55,8 @@ std::string describe(const toml::node& node) {
       value += ' ';
     }
   }
-  constexpr std::size_t kLongest = 60;
-  if (value.size() > kLongest) {
-    std::size_t end = kLongest;
+  if (value.size() > kLongestValue) {
+    std::size_t end = kLongestValue;
     while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xc0) == 0x80) {
       --end;  // not inside a character
     }
@@ -156,7 +157,7 @@ std::optional<bool> TableReader::boolean(std::string_view key) const {
 
 std::optional<std::string> TableReader::text(std::string_view key) const {
   const toml::node* node = find(key);
-  const auto value = node == nullptr ? std::nullopt : node->value_exact<std::string>();
+  auto value = node == nullptr ? std::nullopt : node->value_exact<std::string>();
   if (node != nullptr && !value) {
     reject(key);
   }

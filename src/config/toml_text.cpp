@@ -6,6 +6,20 @@
 
 namespace ntkflow::config {
 
+namespace {
+
+/// A form of UTF-8 sequence: its first byte under a mask, the bytes that follow, and the smallest
+/// code point that may be written so.
+struct Form {
+  unsigned char mask, lead;
+  int following;
+  std::uint32_t smallest;
+};
+constexpr Form kForms[] = {
+    {0x80, 0x00, 0, 0x0}, {0xe0, 0xc0, 1, 0x80}, {0xf0, 0xe0, 2, 0x800}, {0xf8, 0xf0, 3, 0x10000}};
+
+}  // namespace
+
 std::string toml_string(std::string_view text) {
   std::string quoted = "\"";
   for (const char c : text) {
@@ -30,15 +44,6 @@ std::string toml_float(double value) {
 }
 
 bool is_utf8(std::string_view text) {
-  struct Form {
-    unsigned char mask, lead;
-    int following;
-    std::uint32_t smallest;
-  };
-  constexpr Form kForms[] = {{0x80, 0x00, 0, 0x0},
-                             {0xe0, 0xc0, 1, 0x80},
-                             {0xf0, 0xe0, 2, 0x800},
-                             {0xf8, 0xf0, 3, 0x10000}};
   for (std::size_t i = 0; i < text.size();) {
     const auto lead = static_cast<unsigned char>(text[i]);
     const Form* form = nullptr;

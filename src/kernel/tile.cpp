@@ -60,6 +60,7 @@ struct Pack {
   friend HWY_INLINE Pack multiply_add(Pack a, Pack b, Pack c) {
     return Pack(hn::MulAdd(a.vector, b.vector, c.vector));
   }
+  friend HWY_INLINE auto is_number(Pack a) { return hn::Eq(a.vector, a.vector); }
   template <class Mask>
   friend HWY_INLINE Pack select(Mask mask, Pack yes, Pack no) {
     return Pack(hn::IfThenElse(mask, yes.vector, no.vector));
@@ -137,9 +138,9 @@ HWY_INLINE Angle<Real> angle_in_turns(Pack<Real> y, Pack<Real> x) {
   P turns = t * (P(0.5 * std::numbers::inv_pi) + correction);
   turns = select(is_shifted, turns + P(0.125), turns);
   turns = select(is_steep, P(0.25) - turns, turns);
-  const auto is_left = P(0.0) > x;
-  turns = select(is_left, P(0.5) - turns, turns);
-  const auto is_small = hn::Not(hn::Or(hn::Or(is_shifted, is_steep), is_left));
+  const auto is_right = x > P(0.0);
+  turns = select(is_right, turns, P(0.5) - turns);
+  const auto is_small = hn::AndNot(hn::Or(is_shifted, is_steep), is_right);
   return {turns, is_small, -correction};
 }
 
@@ -187,11 +188,14 @@ HWY_INLINE void evaluate_rows(const TileJob<Real>& job, const Activation& activa
     col += job.col_layer_stride;
   }
   for (std::int64_t v = 0; v < kVectors; ++v) {
+    const P product = P::load(column.products + i + v * kLanes);
+    // What is not a number stays so; min and max inside the duals may have dropped it.
+    const auto valid = is_number(product);
     if (column.nngp != nullptr) {
-      c[v].store(column.nngp + i + v * kLanes);
+      select(valid, c[v], product).store(column.nngp + i + v * kLanes);
     }
     if constexpr (kWithNtk) {
-      theta[v].store(column.ntk + i + v * kLanes);
+      select(valid, theta[v], product).store(column.ntk + i + v * kLanes);
     }
   }
 }

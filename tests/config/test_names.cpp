@@ -1,0 +1,32 @@
+#include <ntkflow/data/options.hpp>
+
+#include "config_text.hpp"
+
+namespace ntkflow::test {
+namespace {
+
+TEST(PreprocessNamesTest, AreThoseOfTheDataModule) {
+  const std::vector all = {PreprocessStep::unit_interval,
+                           PreprocessStep::center,
+                           PreprocessStep::center_features,
+                           PreprocessStep::standardize_features,
+                           PreprocessStep::standardize_samples,
+                           PreprocessStep::unit_norm,
+                           PreprocessStep::sphere};
+  for (const PreprocessStep step : all) {
+    ConfigText config;
+    config.data += "preprocess = [\"" + to_string(step) + "\"]\n";
+    EXPECT_EQ(parse(config.text()).data.preprocess, std::vector{step}) << to_string(step);
+  }
+}
+
+TEST(ActivationNamesTest, AreThoseOfTheKernelModule) {
+  for (const std::string& name : activation_names()) {
+    ConfigText config;
+    config.kernel = "activation = \"" + name + "\"\n";
+    EXPECT_EQ(parse(config.text()).kernel.architecture.activation.name, name);
+  }
+}
+
+}  // namespace
+}  // namespace ntkflow::test

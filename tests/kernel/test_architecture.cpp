@@ -1,0 +1,97 @@
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include <ntkflow/kernel/architecture.hpp>
+
+#include "activation.hpp"
+
+namespace ntkflow {
+namespace {
+
+bool mentions(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(CheckActivationTest, AcceptsEveryListedNameAndNamesThemForOthers) {
+  const std::vector<std::string> names = activation_names();
+
+  EXPECT_EQ(names.size(), 3U);
+  for (const std::string& name : names) {
+    EXPECT_EQ(check_activation({name, {}}), "") << name;
+    EXPECT_TRUE(mentions(check_activation({"rleu", {}}), name));
+  }
+  EXPECT_TRUE(mentions(check_activation({"rleu", {}}), "unknown activation 'rleu'"));
+}
+
+TEST(CheckActivationTest, RejectsParametersOfAnActivationWithout) {
+  const std::string problem = check_activation({"relu", {{"slope", 0.1}}});
+
+  EXPECT_TRUE(mentions(problem, "'relu' has no parameter 'slope'")) << problem;
+}
+
+constexpr std::array<ParameterRule, 2> kRules{{{"a", 0.5, -1.0, 1.0}, {"b", 2.0, 0.0, 10.0}}};
+
+TEST(CheckParametersTest, NamesTheParameterAndItsRange) {
+  EXPECT_EQ(check_parameters({"x", {{"b", 10.0}, {"a", -1.0}}}, kRules), "");
+  EXPECT_TRUE(mentions(check_parameters({"x", {{"c", 1.0}}}, kRules), "it has a, b"));
+  EXPECT_TRUE(mentions(check_parameters({"x", {{"a", 1.5}}}, kRules), "between -1 and 1"));
+  EXPECT_TRUE(mentions(check_parameters({"x", {{"a", std::nan("")}}}, kRules), "'a'"));
+  EXPECT_TRUE(mentions(check_parameters({"x", {{"a", 0.0}, {"a", 0.0}}}, kRules), "twice"));
+}
+
+TEST(ResolveParametersTest, KeepsTheOrderOfTheRulesAndFillsInDefaults) {
+  EXPECT_EQ(resolve_parameters({"x", {{"b", 3.0}}}, kRules), (std::vector<double>{0.5, 3.0}));
+  EXPECT_EQ(resolve_parameters({"x", {{"b", 3.0}, {"a", 1.0}}}, kRules),
+            (std::vector<double>{1.0, 3.0}));
+}
+
+TEST(CheckArchitectureTest, NamesTheFieldAtFault) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const auto problem_of = [](auto change) {
+    Architecture architecture;
+    change(architecture);
+    return check_architecture(architecture);
+  };
+
+  EXPECT_EQ(problem_of([](Architecture&) {}), "");
+  EXPECT_EQ(problem_of([](Architecture& a) { a.depth = 1; }), "");
+  EXPECT_TRUE(mentions(problem_of([](Architecture& a) { a.depth = 0; }), "kernel.depth"));
+  for (const double bad : {0.0, -1.0, infinity, std::nan("")}) {
+    EXPECT_TRUE(mentions(problem_of([&](Architecture& a) { a.weight_variance = bad; }),
+                         "kernel.weight_variance"));
+  }
+  for (const double bad : {-1e-9, infinity, std::nan("")}) {
+    EXPECT_TRUE(mentions(problem_of([&](Architecture& a) { a.bias_variance = bad; }),
+                         "kernel.bias_variance"));
+  }
+  EXPECT_TRUE(mentions(problem_of([](Architecture& a) { a.activation.name = "rleu"; }),
+                       "kernel.activation: unknown"));
+}
+
+TEST(SecondMomentTest, KnowsTheClosedForms) {
+  EXPECT_EQ(second_moment({"identity", {}}), 1.0);
+  EXPECT_EQ(second_moment({"relu", {}}), 0.5);
+  EXPECT_DOUBLE_EQ(second_moment({"erf", {}}), 2.0 / M_PI * std::asin(2.0 / 3.0));
+}
+
+TEST(WithPresetTest, SetsVariancesAndFirstLayer) {
+  Architecture given;
+  given.depth = 5;
+
+  const Architecture jacot = with_preset(given, Preset::jacot);
+  const Architecture arora = with_preset(given, Preset::arora);
+
+  EXPECT_EQ(jacot.weight_variance, 1.0);
+  EXPECT_EQ(jacot.bias_variance, 0.01);
+  EXPECT_EQ(jacot.first_layer, FirstLayer::normalised);
+  EXPECT_EQ(arora.weight_variance, 2.0);
+  EXPECT_EQ(arora.bias_variance, 0.0);
+  EXPECT_EQ(arora.first_layer, FirstLayer::plain);
+  EXPECT_EQ(arora.depth, 5);
+}
+
+}  // namespace
+}  // namespace ntkflow
