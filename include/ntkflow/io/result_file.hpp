@@ -13,6 +13,9 @@ namespace ntkflow {
 
 enum class Overwrite { no, yes };
 
+/// Bytes that one rank passes to one collective call of HDF5; MPI-IO counts in 32 bits.
+inline constexpr std::int64_t kTransferBytes = std::int64_t{1} << 30;
+
 /// What an HDF5 attribute of ours may hold.
 using Attribute =
     std::variant<std::string, double, std::int64_t, std::vector<double>, std::vector<std::int64_t>>;
@@ -33,11 +36,12 @@ struct DatasetInfo {
 /// sees half a result; destruction without commit() removes the partial file. After a failed write
 /// the file cannot be closed (parallel HDF5 then hangs in its own collectives), so the error is
 /// printed to stderr by the lowest failing rank, the partial file is removed and all ranks end
-/// through MPI_Abort with the error's exit code. Transfers are cut below 2 GiB.
+/// through MPI_Abort with ExitCode::resources. Transfers are cut into rounds of `transfer_bytes`.
 class ResultFile {
  public:
   /// Throws OutputExistsError, or IoError when the folder is missing or not writable, on all ranks.
-  ResultFile(const Communicator& comm, std::string path, Overwrite overwrite);
+  ResultFile(const Communicator& comm, std::string path, Overwrite overwrite,
+             std::int64_t transfer_bytes = kTransferBytes);
   ResultFile(const ResultFile&) = delete;
   ResultFile& operator=(const ResultFile&) = delete;
   ResultFile(ResultFile&&) noexcept;
@@ -60,6 +64,9 @@ class ResultFile {
   /// A whole data set from values that every rank holds (row-major); rank 0's are written.
   void write(const DatasetInfo& info, std::span<const double> values);
   void write(const DatasetInfo& info, std::span<const std::int64_t> values);
+  /// Text is stored as netCDF's character arrays: an axis of single characters, `<path>_length`, is
+  /// added after those of `info`, and xarray joins them. Arrays of HDF5's own strings crash netCDF
+  /// before 4.9.1 (netcdf-c issue 2159), and parallel HDF5 writes no variable-length ones.
   void write(const DatasetInfo& info, std::span<const std::string> values);
 
   /// Creates a data set of 64-bit reals to be filled by write_rows.
@@ -69,7 +76,9 @@ class ResultFile {
   void write_rows(const std::string& path, std::int64_t begin, std::int64_t count,
                   const double* values);
 
-  /// Flushes, closes, syncs to disk and renames. Nothing may be written afterwards.
+  /// Flushes, closes, syncs to disk and renames. Nothing may be written afterwards. With
+  /// Overwrite::no a file that has appeared at the path since is not replaced: OutputExistsError,
+  /// and the complete result stays under its partial name, which the message gives.
   void commit();
 
  private:
