@@ -419,13 +419,26 @@ std::vector<std::string> Hdf5Reader::read_strings(const std::string& dataset) co
   if (kind != H5T_STRING) {
     throw self.fault(dataset, "holds " + Implementation::describe(kind) + ", where text is needed");
   }
+  const auto count = static_cast<std::size_t>(from.size);
+  const auto read = [&](hid_t type_in_memory, void* values) {
+    if (count > 0) {
+      check(H5Dread(from.id.get(), type_in_memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, values),
+            "H5Dread");
+    }
+  };
   return self.named(dataset, [&] {
-    return read_string_values(
-        from.type, from.space, static_cast<std::size_t>(from.size),
-        [&](hid_t type_in_memory, void* values) {
-          check(H5Dread(from.id.get(), type_in_memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, values),
-                "H5Dread");
-        });
+    const bool characters = H5Tget_size(from.type.get()) == 1 && from.extents.size() > 1;
+    if (!characters) {
+      return read_string_values(from.type, from.space, count, read);
+    }
+    std::string joined(count, '\0');
+    read(from.type.get(), joined.data());
+    const auto length = static_cast<std::size_t>(from.extents.back());
+    std::vector<std::string> values;
+    for (std::size_t begin = 0; begin < count; begin += length) {
+      values.push_back(without_padding(joined.data() + begin, length, H5T_STR_NULLPAD));
+    }
+    return values;
   });
 }
 

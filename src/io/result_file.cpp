@@ -259,11 +259,10 @@ struct ResultFile::Implementation {
     });
   }
 
-  void create_scale(const DatasetInfo& info, hid_t type) {
+  void create_scale(const DatasetInfo& info, hid_t type, const std::string& name) {
     check_info(info);
     guarded(writing(info.path), 0, [&] {
       create_dataset(info, type);
-      const std::string name = info.path.substr(info.path.rfind('/') + 1);
       check(H5DSset_scale(datasets.at(info.path).id.get(), name.c_str()), "H5DSset_scale");
     });
     scales.insert(info.path);
@@ -336,9 +335,18 @@ struct ResultFile::Implementation {
     transfer_all(info.path, memory_type<Value>(), values.data());
   }
 
+  /// An axis without numbers of its own, marked as netCDF does: readers then join characters along
+  /// it into text.
+  void create_bare_axis(const std::string& name, std::int64_t size) {
+    const std::string digits = std::to_string(size);
+    create_scale({name, "characters of the text", "1", {size}, {}}, H5T_IEEE_F32BE,
+                 "This is a netCDF dimension but not a netCDF variable." +
+                     std::string(10 - std::min<std::size_t>(10, digits.size()), ' ') + digits);
+  }
+
   template <class Value>
   void write_scale(const DatasetInfo& info, std::span<const Value> values) {
-    create_scale(info, file_type<Value>());
+    create_scale(info, file_type<Value>(), info.path.substr(info.path.rfind('/') + 1));
     transfer_all(info.path, memory_type<Value>(), values.data());
   }
 
@@ -404,16 +412,20 @@ void ResultFile::write(const DatasetInfo& info, std::span<const std::string> val
     length = std::max(length, value.size());
   }
   self.comm.broadcast(std::as_writable_bytes(std::span(&length, 1)), 0);
-  const Handle type = hdf5::make_string_type(length);
-  std::string packed;
+  std::string characters(self.comm.rank() == 0 ? length * values.size() : 0, '\0');
   if (self.comm.rank() == 0) {
-    packed.resize(length * values.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
-      values[i].copy(packed.data() + i * length, length);
+      values[i].copy(characters.data() + i * length, length);
     }
   }
-  self.create_with_axes(info, type.get());
-  self.transfer_all(info.path, type.get(), packed.data());
+  DatasetInfo whole = info;
+  whole.shape.push_back(static_cast<std::int64_t>(length));
+  whole.axes.push_back(info.path + "_length");
+  self.create_bare_axis(whole.axes.back(), whole.shape.back());
+  const Handle character = hdf5::make_string_type(1);
+  self.create_with_axes(whole, character.get());
+  attribute(info.path, "_Encoding", std::string("utf-8"));
+  self.transfer_all(info.path, character.get(), characters.data());
 }
 
 void ResultFile::create(const DatasetInfo& info) {

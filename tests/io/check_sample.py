@@ -47,6 +47,8 @@ with h5py.File(path) as file:
     check(text(file.attrs["greek"]) == "σ² = 2", "attribute greek")
     check(text(file.attrs["config"]) == "c" * 200_000, "attribute config")
     check(text(file.attrs["empty"]) == "", "attribute empty")
+    words = [row.tobytes().rstrip(b"\0").decode() for row in file["timing/phase"][()]]
+    check(words == ["read", "factorise", "größer"], f"timing/phase is {words}")
     check(list(file.attrs)[:3] == ["format", "config", "empty"], "attributes are out of order")
 
 for engine in ("h5netcdf", "netcdf4"):

@@ -158,7 +158,8 @@ TEST(ResultFileTest, WritesRankZerosValues) {
   EXPECT_EQ(std::get<std::string>(*reader.attribute("/g/scalar", "units")), "m");
   EXPECT_EQ(std::get<std::string>(*reader.attribute("/g/word", "long_name")), "word");
   EXPECT_EQ(reader.members("/"), (std::vector<std::string>{"two", "three", "time", "g"}));
-  EXPECT_EQ(reader.members("/g"), (std::vector<std::string>{"cube", "label", "word", "scalar"}));
+  EXPECT_EQ(reader.members("/g"),
+            (std::vector<std::string>{"cube", "label", "word_length", "word", "scalar"}));
 }
 
 TEST(ResultFileTest, AttributesOfEveryKindKeepTheirOrder) {

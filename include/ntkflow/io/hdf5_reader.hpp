@@ -32,6 +32,8 @@ class Hdf5Reader {
   void read_rows(const std::string& dataset, std::int64_t begin, std::int64_t count,
                  double* values) const;
   [[nodiscard]] std::vector<double> read_all(const std::string& dataset) const;
+  /// Text of fixed or variable length, or as ResultFile writes it: single characters, joined along
+  /// the last axis.
   [[nodiscard]] std::vector<std::string> read_strings(const std::string& dataset) const;
   /// An attribute, or nothing when it is absent.
   [[nodiscard]] std::optional<Attribute> attribute(const std::string& object,

@@ -64,6 +64,9 @@ class ResultFile {
   /// A whole data set from values that every rank holds (row-major); rank 0's are written.
   void write(const DatasetInfo& info, std::span<const double> values);
   void write(const DatasetInfo& info, std::span<const std::int64_t> values);
+  /// Text is stored as netCDF's character arrays: an axis of single characters, `<path>_length`, is
+  /// added after those of `info`, and xarray joins them. Arrays of HDF5's own strings crash netCDF
+  /// before 4.9.1 (netcdf-c issue 2159), and parallel HDF5 writes no variable-length ones.
   void write(const DatasetInfo& info, std::span<const std::string> values);
 
   /// Creates a data set of 64-bit reals to be filled by write_rows.
