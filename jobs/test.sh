@@ -21,7 +21,8 @@ ntkflow_print_and_run cmake --build "$build"
 report=$PWD/$build/tests.xml
 rm -f "$report"
 status=0
-ntkflow_print_and_run ctest --test-dir "$build" --output-on-failure --parallel "$(nproc)" --output-junit "$report" "$@" ||
+cores=$(env -u OMP_NUM_THREADS nproc) # nproc counts no more than OMP_NUM_THREADS
+ntkflow_print_and_run ctest --test-dir "$build" --output-on-failure --parallel "$cores" --output-junit "$report" "$@" ||
   status=$?
 python3 jobs/summarize_tests.py "$report" || status=1
 exit "$status"

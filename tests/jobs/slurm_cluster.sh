@@ -35,7 +35,7 @@ sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
 print(*(s.getsockname()[1] for s in sockets))')
 host=$(hostname -s)
 user=$(id -un)
-cpus=$(nproc)
+cpus=$(env -u OMP_NUM_THREADS nproc) # nproc counts no more than OMP_NUM_THREADS
 memory_mb=$(awk '/^MemTotal:/ { print int($2 * 0.9 / 1024) }' /proc/meminfo)
 
 cat >"$folder/slurm.conf" <<END

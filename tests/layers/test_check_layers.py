@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import tempfile
 import unittest
 
@@ -23,6 +24,12 @@ class CheckLayersTest(unittest.TestCase):
     def test_accepts_the_project(self):
         root = pathlib.Path(os.environ["NTKFLOW_SOURCE_DIR"])
         self.assertEqual(check_layers.check(root), [])
+
+    def test_the_readme_shows_the_same_table(self):
+        readme = (pathlib.Path(os.environ["NTKFLOW_SOURCE_DIR"]) / "README.md").read_text(encoding="utf-8")
+        rows = re.findall(r"^\| \d \| `(\w+)` \|[^|]*\| ([^|]*) \|$", readme, re.MULTILINE)
+        table = {module: set() if uses == "–" else set(uses.split(", ")) for module, uses in rows}
+        self.assertEqual(table, check_layers.ALLOWED)
 
     def test_accepts_a_downward_include(self):
         self.assertEqual(self.problems(src__gram__a="#include <ntkflow/kernel/x.hpp>\n"), [])
