@@ -121,22 +121,6 @@ void KernelMatrix<Real>::set_diagonal(std::int64_t row, std::int64_t col,
 }
 
 template <class Real>
-template <class Visit>
-void KernelMatrix<Real>::for_each_lower_tile(Visit&& visit) const {
-  const std::int64_t rows = row_map_.local_size();
-  const std::int64_t cols = col_map_.local_size();
-  for (std::int64_t col = 0; col < cols; col += kTileCols) {
-    const std::int64_t n = std::min(kTileCols, cols - col);
-    // Local rows ascend with their global index, so those at or below the tile's first column are a
-    // tail.
-    for (std::int64_t row = row_map_.local_count_below(col_map_.to_global({col})); row < rows;
-         row += kTileRows) {
-      visit(row, col, std::min(kTileRows, rows - row), n);
-    }
-  }
-}
-
-template <class Real>
 DistMatrix<Real> KernelMatrix<Real>::assemble_symmetric(Triangle triangle, Monitor& monitor) const {
   NTKFLOW_EXPECTS(rows() == cols(), rows(), cols());
   std::unique_ptr<DistMatrix<Real>> k;
@@ -150,15 +134,10 @@ DistMatrix<Real> KernelMatrix<Real>::assemble_symmetric(Triangle triangle, Monit
     monitor.progress(col, local.cols);
   };
   if (triangle == Triangle::both) {
-    for (std::int64_t col = 0; col < local.cols; col += kTileCols) {
-      for (std::int64_t row = 0; row < local.rows; row += kTileRows) {
-        fill(row, col, std::min(kTileRows, local.rows - row),
-             std::min(kTileCols, local.cols - col));
-      }
-    }
+    for_each_tile(local.rows, local.cols, fill);
     return std::move(*k);
   }
-  for_each_lower_tile(fill);
+  for_each_lower_tile(row_map_, col_map_, fill);
   // Tiles that cross the diagonal reach a little above it; what they left there is cleared.
   for (std::int64_t j = 0; j < local.cols; ++j) {
     std::fill_n(local.column(j), row_map_.local_count_below(col_map_.to_global({j})), Real{0});
@@ -175,13 +154,10 @@ DistMatrix<Real> KernelMatrix<Real>::assemble_columns(std::int64_t begin, std::i
   });
   const MatrixView<Real> local = k->local();
   const std::int64_t first = col_map_.local_count_below({begin});
-  for (std::int64_t col = 0; col < local.cols; col += kTileCols) {
-    for (std::int64_t row = 0; row < local.rows; row += kTileRows) {
-      evaluate_tile(row, first + col,
-                    local.block(row, col, std::min(kTileRows, local.rows - row),
-                                std::min(kTileCols, local.cols - col)));
-    }
-  }
+  for_each_tile(local.rows, local.cols,
+                [&](std::int64_t row, std::int64_t col, std::int64_t m, std::int64_t n) {
+                  evaluate_tile(row, first + col, local.block(row, col, m, n));
+                });
   return std::move(*k);
 }
 
@@ -197,28 +173,31 @@ Matrix<double> KernelMatrix<Real>::multiply_symmetric(const Matrix<double>& x,
     Matrix<double> col_sums(x_cols.rows(), x.cols());
     Matrix<Real> tile_buffer(kTileRows, kTileCols);
     Matrix<Real> scratch(std::max(kTileRows, kTileCols), x.cols());
-    for_each_lower_tile([&](std::int64_t row, std::int64_t col, std::int64_t m, std::int64_t n) {
-      const MatrixView<Real> tile(tile_buffer.data(), m, n, kTileRows);
-      evaluate_tile(row, col, tile);
-      set_diagonal(row, col, tile);
-      // Above the diagonal another tile has the pair; on it the pair counts once.
-      const auto clear_before = [&](std::int64_t offset) {
-        for (std::int64_t j = 0; j < n; ++j) {
-          const std::int64_t g = col_map_.to_global({col + j}).value;
-          const std::int64_t above = std::min(m, row_map_.local_count_below({g + offset}) - row);
-          if (above > 0) {
-            std::fill_n(tile.column(j), above, Real{0});
-          }
-        }
-      };
-      clear_before(0);
-      accumulate<Real>(Transpose::no, tile, x_cols.view().block(col, 0, n, x.cols()), scratch, row,
-                       row_sums);
-      clear_before(1);
-      accumulate<Real>(Transpose::yes, tile, x_rows.view().block(row, 0, m, x.cols()), scratch, col,
-                       col_sums);
-      monitor.progress(col, col_map_.local_size());
-    });
+    for_each_lower_tile(
+        row_map_, col_map_,
+        [&](std::int64_t row, std::int64_t col, std::int64_t m, std::int64_t n) {
+          const MatrixView<Real> tile(tile_buffer.data(), m, n, kTileRows);
+          evaluate_tile(row, col, tile);
+          set_diagonal(row, col, tile);
+          // Above the diagonal another tile has the pair; on it the pair counts once.
+          const auto clear_before = [&](std::int64_t offset) {
+            for (std::int64_t j = 0; j < n; ++j) {
+              const std::int64_t g = col_map_.to_global({col + j}).value;
+              const std::int64_t above =
+                  std::min(m, row_map_.local_count_below({g + offset}) - row);
+              if (above > 0) {
+                std::fill_n(tile.column(j), above, Real{0});
+              }
+            }
+          };
+          clear_before(0);
+          accumulate<Real>(Transpose::no, tile, x_cols.view().block(col, 0, n, x.cols()), scratch,
+                           row, row_sums);
+          clear_before(1);
+          accumulate<Real>(Transpose::yes, tile, x_rows.view().block(row, 0, m, x.cols()), scratch,
+                           col, col_sums);
+          monitor.progress(col, col_map_.local_size());
+        });
     product = Matrix<double>(rows(), x.cols());
     add_rows(row_sums, row_map_, product);
     add_rows(col_sums, col_map_, product);
@@ -237,17 +216,14 @@ Matrix<double> KernelMatrix<Real>::multiply_transposed(const Matrix<double>& x,
     Matrix<double> sums(col_map_.local_size(), x.cols());
     Matrix<Real> tile_buffer(kTileRows, kTileCols);
     Matrix<Real> scratch(kTileCols, x.cols());
-    for (std::int64_t col = 0; col < sums.rows(); col += kTileCols) {
-      const std::int64_t n = std::min(kTileCols, sums.rows() - col);
-      for (std::int64_t row = 0; row < x_rows.rows(); row += kTileRows) {
-        const std::int64_t m = std::min(kTileRows, x_rows.rows() - row);
-        const MatrixView<Real> tile(tile_buffer.data(), m, n, kTileRows);
-        evaluate_tile(row, col, tile);
-        accumulate<Real>(Transpose::yes, tile, x_rows.view().block(row, 0, m, x.cols()), scratch,
-                         col, sums);
-      }
-      monitor.progress(col + n, sums.rows());
-    }
+    for_each_tile(x_rows.rows(), sums.rows(),
+                  [&](std::int64_t row, std::int64_t col, std::int64_t m, std::int64_t n) {
+                    const MatrixView<Real> tile(tile_buffer.data(), m, n, kTileRows);
+                    evaluate_tile(row, col, tile);
+                    accumulate<Real>(Transpose::yes, tile, x_rows.view().block(row, 0, m, x.cols()),
+                                     scratch, col, sums);
+                    monitor.progress(col, sums.rows());
+                  });
     product = Matrix<double>(cols(), x.cols());
     add_rows(sums, col_map_, product);
   });

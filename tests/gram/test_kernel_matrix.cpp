@@ -181,19 +181,18 @@ TEST(KernelMatrixTest, TilesLargerThanOneGiveTheSame) {
   // tile borders.
   const auto world = Communicator::world();
   const auto grid = ProcessGrid::create(world, automatic_grid(world.size()));
-  const std::int64_t n = 2 * KernelMatrix<double>::kTileRows + 37;
+  const std::int64_t n = 2 * kTileRows + 37;
   const auto kernel = test::make_kernel<double>(grid, relu_network(), KernelType::ntk, 64,
                                                 kDimension, n, raw_sample);
   const auto k = kernel.assemble_symmetric(Triangle::lower, silent_monitor());
   Matrix<double> x(n, 3);
-  x(KernelMatrix<double>::kTileCols, 0) = 1.0;
-  x(KernelMatrix<double>::kTileRows - 1, 1) = 1.0;
+  x(kTileCols, 0) = 1.0;
+  x(kTileRows - 1, 1) = 1.0;
   x(n - 1, 2) = 1.0;
   const Matrix<double> product = kernel.multiply_symmetric(x, silent_monitor());
   double worst = 0.0;
   for (std::int64_t i = 0; i < n; ++i) {
-    const std::int64_t columns[] = {KernelMatrix<double>::kTileCols,
-                                    KernelMatrix<double>::kTileRows - 1, n - 1};
+    const std::int64_t columns[] = {kTileCols, kTileRows - 1, n - 1};
     for (std::int64_t c = 0; c < 3; ++c) {
       worst = std::max(
           worst, test::relative_difference(product(i, c), expected(KernelType::ntk, raw_sample, i,

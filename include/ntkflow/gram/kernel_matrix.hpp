@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include <ntkflow/base/matrix.hpp>
 #include <ntkflow/base/monitor.hpp>
 #include <ntkflow/dist/dist_matrix.hpp>
 #include <ntkflow/gram/kernel_samples.hpp>
+#include <ntkflow/gram/tiles.hpp>
 #include <ntkflow/kernel/kernel_evaluator.hpp>
 #include <ntkflow/linalg/linear_operator.hpp>
 
@@ -22,8 +24,7 @@ enum class Triangle { lower, both };
 template <class Real>
 class KernelMatrix {
  public:
-  static constexpr std::int64_t kTileRows = 512;
-  static constexpr std::int64_t kTileCols = 256;
+  /// Memory of a tile buffer on each rank.
   static constexpr std::int64_t kTileBytes =
       kTileRows * kTileCols * static_cast<std::int64_t>(sizeof(Real));
 
@@ -67,10 +68,6 @@ class KernelMatrix {
   /// Local.
   void evaluate_tile(std::int64_t row, std::int64_t col, MatrixView<Real> out) const;
   void set_diagonal(std::int64_t row, std::int64_t col, MatrixView<Real> tile) const;
-  /// Calls visit(row, col, m, n) for local tiles that cover all pairs with global row >= global
-  /// column. Local.
-  template <class Visit>
-  void for_each_lower_tile(Visit&& visit) const;
 
   std::shared_ptr<const ProcessGrid> grid_;
   std::shared_ptr<const KernelEvaluator<Real>> evaluator_;

@@ -1,0 +1,263 @@
+"""Every refusal: one clear sentence, the right exit code from every rank, no output file, no hang."""
+
+import gzip
+import os
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+
+import h5py
+import numpy as np
+
+from support import MPIEXEC, PROGRAM, Case, idx, launch
+
+USAGE, INPUT, NUMERICAL, RESOURCES, EXISTS = 2, 3, 4, 5, 6
+
+
+class CommandLineTest(Case):
+    def test_help_and_version_succeed(self):
+        for arguments in (["--help"], ["run", "--help"], ["--version"], ["info"]):
+            self.assertIn("ntkflow", self.run_ok(arguments).out)
+
+    def test_wrong_command_lines(self):
+        config = self.config()
+        for arguments in (
+            [], ["rnu", config], ["run"], ["run", config, "--progress", "sideways"], ["run", config, "--quiet", "--verbose"],
+            ["run", config, "--resume"], ["run", config, "--max-hours", "2"], ["experiment", "descent"],
+            ["predict", "m.h5", "--inputs", "x"], ["plan", config, "--memory-per-rank", "lots"],
+        ):
+            with self.subTest(arguments=arguments[1:]):
+                self.assert_refused(arguments, USAGE)
+
+    def test_missing_configuration(self):
+        self.assert_refused(["run", self.folder / "absent.toml"], USAGE, "absent.toml")
+
+
+class ConfigurationTest(Case):
+    def refuse(self, *words, **tables):
+        return self.assert_refused(["run", self.config(**tables)], USAGE, *words)
+
+    def test_problems_are_reported_at_once_with_line_and_suggestion(self):
+        result = self.refuse(
+            "case.toml:", "kernel.dept", "depth", "kernel.weight_variance", "regression.ridge",
+            kernel='dept = 3\nweight_variance = -1.0\n', regression='ridge = "much"\n',
+        )
+        self.assertGreaterEqual(result.err.count("case.toml:"), 3)
+
+    def test_impossible_networks(self):
+        self.refuse("depth", kernel="depth = 0\n")
+        self.refuse("activation", "relu", kernel='activation = "rellu"\n')
+        self.refuse("bias_variance", kernel="bias_variance = -0.1\n")
+
+    def test_what_this_version_lacks_is_refused(self):
+        self.refuse("precision", regression='precision = "mixed"\n')
+        self.refuse("method", dynamics='method = "krylov"\n')
+        self.refuse("posterior", posterior='times = "infinity"\n')
+        self.refuse("checkpoint", output='file = "out.h5"\ncheckpoint = { directory = "x" }\n')
+
+    def test_grid_must_match_the_ranks(self):
+        self.assert_refused(["run", self.config(parallel="grid = [2, 2]\n")], USAGE, "2, 2", "4")
+
+    def test_sizes(self):
+        data = self.config().read_text().split("[kernel]")[0].replace("[data]\n", "")
+        self.refuse("train_size", data=data + "train_size = 0\n")
+        self.assert_refused(
+            ["run", self.config(data=data + "train_size = 41\n")], INPUT, "41", "40"
+        )
+
+
+class DataTest(Case):
+    def refuse(self, *words, code=INPUT, **options):
+        return self.assert_refused(["run", self.config(**options)], code, *words)
+
+    def test_missing_file(self):
+        (self.folder / "test-x").unlink()
+        self.refuse("test-x")
+
+    def test_truncated_gzip(self):
+        content = (self.folder / "train-x.gz").read_bytes()
+        for keep in (12, len(content) // 2, len(content) - 4):
+            with self.subTest(keep=keep):
+                self.write("train-x.gz", content[:keep])
+                self.refuse("train-x.gz")
+
+    def test_corrupt_gzip(self):
+        content = bytearray((self.folder / "train-x.gz").read_bytes())
+        content[-6] ^= 1
+        self.write("train-x.gz", bytes(content))
+        self.refuse("train-x.gz")
+
+    def test_bytes_after_the_end(self):
+        self.write("train-x.gz", (self.folder / "train-x.gz").read_bytes() + b"more")
+        self.refuse("train-x.gz")
+
+    def test_wrong_magic(self):
+        self.write("test-x", b"\x01\x02\x03\x04" + idx(self.test_x)[4:])
+        self.refuse("test-x")
+
+    def test_header_that_promises_more_than_the_file_has(self):
+        self.write("test-x", struct.pack(">HBB3I", 0, 8, 3, 2**31, 2**16, 2**16) + b"1234")
+        self.refuse("test-x")
+
+    def test_label_count(self):
+        self.write("train-y.gz", gzip.compress(idx(self.train_y[:-1])))
+        self.refuse("train-y.gz", "40", "39")
+
+    def test_label_out_of_range(self):
+        self.test_y[4] = 9
+        self.write("test-y", idx(self.test_y))
+        self.refuse("test-y", "9")
+
+    def test_empty_data(self):
+        self.write("train-x.gz", gzip.compress(idx(self.train_x[:0])))
+        self.write("train-y.gz", gzip.compress(idx(self.train_y[:0])))
+        self.refuse("train-x.gz")
+
+    def test_zero_sample(self):
+        self.train_x[17] = 0
+        self.write("train-x.gz", gzip.compress(idx(self.train_x)))
+        self.refuse("17")
+
+    def test_csv(self):
+        good = [[0.5, 1.0, 0], [1.5, -1.0, 1], [0.25, 2.0, 1], [3.0, 0.5, 0]]
+        text = "\n".join(",".join(map(str, row)) for row in good) + "\n"
+        data = 'format = "csv"\ntrain = { inputs = "train.csv" }\n'
+        self.write("train.csv", text)
+        self.run_ok(["run", self.config(data=data), "--overwrite"], 2)
+        (self.folder / "out.h5").unlink()
+        for bad in ("1.0,2.0\n", "1.0,nan,1\n", "1.0,inf,1\n", "1.0,two,1\n"):
+            with self.subTest(bad=bad):
+                self.write("train.csv", text + bad)
+                self.refuse("train.csv", "5", data=data)
+
+    def test_hdf5(self):
+        with h5py.File(self.folder / "d.h5", "w") as file:
+            file["x"] = np.random.default_rng(0).normal(size=(10, 4))
+            file["y"] = np.arange(10) % 2
+        data = 'format = "hdf5"\ntrain = { inputs = "d.h5:/x", targets = "d.h5:/y" }\n'
+        self.run_ok(["run", self.config(data=data), "--overwrite"], 2)
+        (self.folder / "out.h5").unlink()
+        for value in (np.nan, np.inf):
+            with h5py.File(self.folder / "d.h5", "a") as file:
+                file["x"][7, 2] = value
+            self.refuse("7", "2", data=data)
+        self.refuse("/z", data=data.replace("/x", "/z"))
+
+
+class OutputTest(Case):
+    def test_missing_folder(self):
+        self.assert_refused(["run", self.config(output='file = "nowhere/out.h5"\n')], INPUT, "nowhere")
+
+    def test_output_is_a_folder(self):
+        (self.folder / "dir.h5").mkdir()
+        result = launch(["run", self.config(output='file = "dir.h5"\n'), "--overwrite"], 2)
+        self.assertEqual(result.code, INPUT, result.err)
+
+    @unittest.skipIf(os.geteuid() == 0 and subprocess.run(["which", "setpriv"], capture_output=True).returncode != 0,
+                     "root may write anywhere, and setpriv to become somebody else is missing")
+    def test_folder_that_is_not_writable(self):
+        locked = self.folder / "locked"
+        locked.mkdir()
+        locked.chmod(0o555)
+        self.folder.chmod(0o755)
+        prefix = ()
+        if os.geteuid() == 0:
+            prefix = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+        scratch = tempfile.mkdtemp()
+        os.chmod(scratch, 0o777)
+        result = self.assert_refused(
+            ["run", self.config(output='file = "locked/out.h5"\n')], INPUT, "locked", ranks=2, prefix=prefix,
+            outputs=("locked/out.h5",), env={"TMPDIR": scratch, "HOME": scratch}, cwd="/",
+        )
+        self.assertIn("writ", result.err)
+
+    def test_existing_output_needs_overwrite(self):
+        config = self.config()
+        self.write("out.h5", "precious")
+        result = launch(["run", config], 2)
+        self.assertEqual(result.code, EXISTS, result.err)
+        self.assertEqual(len(result.errors), 1, result.err)
+        self.assertEqual((self.folder / "out.h5").read_bytes(), b"precious")
+        self.run_ok(["run", config, "--overwrite"], 2)
+        self.assertNotEqual((self.folder / "out.h5").read_bytes(), b"precious")
+
+    def test_full_disk(self):
+        """A limit on file sizes makes a write fail as a full disk does, on whichever rank meets it."""
+        for ranks in (1, 2, 3):
+            with self.subTest(ranks=ranks):
+                config = self.config(output='file = "out.h5"\ngram = true\nmodel = true\n')
+                prefix = ("bash", "-c", 'ulimit -f 8; exec "$@"', "limited")
+                start = time.monotonic()
+                self.assert_refused(["run", config], RESOURCES, "out.h5", ranks=ranks, prefix=prefix)
+                self.assertLess(time.monotonic() - start, 30)
+
+
+class NumericalTest(Case):
+    def test_duplicates_without_ridge(self):
+        self.train_x[31] = self.train_x[5]
+        self.write("train-x.gz", gzip.compress(idx(self.train_x)))
+        for ranks in (1, 2, 4):
+            with self.subTest(ranks=ranks):
+                result = self.assert_refused(
+                    ["run", self.config()], NUMERICAL, "order 32", "sample 31 is the same as sample 5", "ridge", ranks=ranks
+                )
+                ridge = result.errors[0].split("regression.ridge = ")[1].split()[0]
+                accepted = self.run_ok(["run", self.config(), "--set", f"regression.ridge={ridge}"], ranks)
+                self.assertIn("repeats", accepted.err)
+                self.assertNotIn("singular to working precision", accepted.err)
+                (self.folder / "out.h5").unlink()
+
+    def test_smaller_ridge_is_warned_about(self):
+        self.train_x[31] = self.train_x[5]
+        self.write("train-x.gz", gzip.compress(idx(self.train_x)))
+        result = launch(["run", self.config(), "--set", "regression.ridge=1e-14"], 2)
+        self.assertTrue(
+            (result.code == 0 and "singular to working precision" in result.err) or result.code == NUMERICAL, result.err
+        )
+
+
+class ResourceTest(Case):
+    BIG = 'format = "synthetic"\nkind = "gaussian"\nsize = 2000000\ndimension = 10\ntarget = "x1"\n'
+
+    def test_more_memory_than_there_is(self):
+        result = self.assert_refused(["run", self.config(data=self.BIG)], RESOURCES, "smallest number of ranks", ranks=2)
+        self.assertIn("GiB", result.err)
+
+    def test_plan_says_the_same_without_data(self):
+        result = launch(["plan", self.config(data=self.BIG), "--ranks", "64", "--memory-per-rank", "16GiB"])
+        self.assertEqual(result.code, RESOURCES)
+        self.assertIn("smallest number of ranks", result.err)
+        self.assertIn("32-bit limit", result.out)
+        self.run_ok(["plan", self.config(), "--ranks", "64", "--memory-per-rank", "16GiB"])
+
+
+class OneRankTest(Case):
+    """A rank that is killed takes the others with it, in seconds."""
+
+    def test_killed_rank_ends_all(self):
+        data = 'format = "synthetic"\nkind = "gaussian"\nsize = 3000\ndimension = 50\ntarget = "x1"\n'
+        process = subprocess.Popen(
+            [MPIEXEC, "-n", "2", PROGRAM, "run", self.config(data=data, spectrum='count = "all"\n')],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        try:
+            for _ in range(200):
+                time.sleep(0.05)
+                ranks = subprocess.run(
+                    ["pgrep", "-P", str(process.pid)], capture_output=True, text=True
+                ).stdout.split()
+                if len(ranks) == 2:
+                    break
+            time.sleep(1.0)
+            os.kill(int(ranks[1]), 9)
+            self.assertNotEqual(process.wait(timeout=20), 0)
+        finally:
+            process.kill()
+            process.wait()
+        self.assertFalse((self.folder / "out.h5").exists())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

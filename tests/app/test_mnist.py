@@ -1,0 +1,40 @@
+"""The main job on real MNIST: the accuracies that an independent code measured (NTK and NNGP, L = 3, sigma_w^2 = 2,
+beta^2 = 0.01, unit_interval, sphere, labels 0.9 / -0.1, ridge 0, all 10,000 test images)."""
+
+import os
+import pathlib
+import unittest
+
+import h5py
+
+from support import DATA, Case
+
+MNIST = pathlib.Path(DATA) / "mnist"
+SIZES = [int(size) for size in os.environ["NTKFLOW_MNIST_SIZES"].split(",")]
+ACCURACY = {
+    ("ntk", 1000): 0.9200, ("nngp", 1000): 0.9235, ("ntk", 5000): 0.9613, ("nngp", 5000): 0.9638,
+    ("ntk", 10000): 0.9715, ("nngp", 10000): 0.9740,
+}
+
+
+@unittest.skipUnless((MNIST / "train-images-idx3-ubyte.gz").exists(), f"no MNIST in {MNIST}: run inputs/fetch_mnist.sh")
+class MnistTest(Case):
+    def test_accuracy(self):
+        data = f"""
+train = {{ inputs = "{MNIST}/train-images-idx3-ubyte.gz", targets = "{MNIST}/train-labels-idx1-ubyte.gz" }}
+test = {{ inputs = "{MNIST}/t10k-images-idx3-ubyte.gz", targets = "{MNIST}/t10k-labels-idx1-ubyte.gz" }}
+preprocess = ["unit_interval", "sphere"]
+"""
+        for size in SIZES:
+            for kind in ("ntk", "nngp"):
+                with self.subTest(size=size, kind=kind):
+                    config = self.config(data=data + f"train_size = {size}\n")
+                    self.run_ok(["run", config, "--overwrite", "--set", f"kernel.type={kind}"], 2, timeout=900)
+                    with h5py.File(self.folder / "out.h5") as file:
+                        attributes = file["regression"].attrs
+                        self.assertAlmostEqual(attributes["test_accuracy"], ACCURACY[kind, size], delta=0.0003)
+                        self.assertLessEqual(attributes["backward_error"], 1e-14)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
