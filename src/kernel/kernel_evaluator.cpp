@@ -25,7 +25,7 @@ constexpr std::int64_t padded(std::int64_t samples) {
   return (samples / kVectorLanes<Real> + 2) * kVectorLanes<Real>;
 }
 
-/// Weight and bias of the affine map from an inner product to Sigma^(1).
+/// Slope of the affine map from an inner product to Sigma^(1).
 double first_slope(const Architecture& architecture, std::int64_t dimension) {
   return architecture.first_layer == FirstLayer::plain
              ? 1.0
