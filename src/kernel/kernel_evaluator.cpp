@@ -178,10 +178,10 @@ void KernelEvaluator<Real>::evaluate(MatrixView<const Real> products,
 
 template <class Real>
 double KernelEvaluator<Real>::diagonal(double squared_norm, KernelType type) const {
-  const auto& [architecture, prepared, slope] = *implementation_;
-  double q = slope * squared_norm + architecture.bias_variance;
+  const Architecture& architecture = implementation_->architecture;
+  double q = implementation_->first_slope * squared_norm + architecture.bias_variance;
   double ntk = q;
-  visit_activation(scalar::Activations(), prepared, [&](const auto& activation) {
+  visit_activation(scalar::Activations(), implementation_->activation, [&](const auto& activation) {
     for (int layer = 2; layer <= architecture.depth; ++layer) {
       const auto [f, g] = activation.diagonal(q);
       q = architecture.weight_variance * f + architecture.bias_variance;
