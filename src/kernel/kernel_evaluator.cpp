@@ -25,7 +25,7 @@ constexpr std::int64_t padded(std::int64_t samples) {
   return (samples / kVectorLanes<Real> + 2) * kVectorLanes<Real>;
 }
 
-/// Weight and bias of the affine map from an inner product to Sigma^(1).
+/// Slope of the affine map from an inner product to Sigma^(1).
 double first_slope(const Architecture& architecture, std::int64_t dimension) {
   return architecture.first_layer == FirstLayer::plain
              ? 1.0
@@ -178,10 +178,10 @@ void KernelEvaluator<Real>::evaluate(MatrixView<const Real> products,
 
 template <class Real>
 double KernelEvaluator<Real>::diagonal(double squared_norm, KernelType type) const {
-  const auto& [architecture, prepared, slope] = *implementation_;
-  double q = slope * squared_norm + architecture.bias_variance;
+  const Architecture& architecture = implementation_->architecture;
+  double q = implementation_->first_slope * squared_norm + architecture.bias_variance;
   double ntk = q;
-  visit_activation(scalar::Activations(), prepared, [&](const auto& activation) {
+  visit_activation(scalar::Activations(), implementation_->activation, [&](const auto& activation) {
     for (int layer = 2; layer <= architecture.depth; ++layer) {
       const auto [f, g] = activation.diagonal(q);
       q = architecture.weight_variance * f + architecture.bias_variance;

@@ -24,7 +24,8 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// A SIMD vector with arithmetic, as the activations are written with.
+/// A SIMD vector with arithmetic, as the activations are written with. Its operations are no
+/// friends defined in the class, because GCC forgets the instruction set of those.
 template <class Real>
 struct Pack {
   using Tag = hn::ScalableTag<Real>;
@@ -40,32 +41,69 @@ struct Pack {
   static HWY_INLINE Pack load(const Real* from) { return Pack(hn::LoadU(Tag(), from)); }
   static HWY_INLINE Pack broadcast(Real value) { return Pack(hn::Set(Tag(), value)); }
   HWY_INLINE void store(Real* to) const { hn::StoreU(vector, Tag(), to); }
-
-  friend HWY_INLINE Pack operator+(Pack a, Pack b) { return Pack(hn::Add(a.vector, b.vector)); }
-  friend HWY_INLINE Pack operator-(Pack a, Pack b) { return Pack(hn::Sub(a.vector, b.vector)); }
-  friend HWY_INLINE Pack operator*(Pack a, Pack b) { return Pack(hn::Mul(a.vector, b.vector)); }
-  friend HWY_INLINE Pack operator/(Pack a, Pack b) { return Pack(hn::Div(a.vector, b.vector)); }
-  friend HWY_INLINE Pack operator-(Pack a) { return Pack(hn::Neg(a.vector)); }
-  friend HWY_INLINE auto operator>(Pack a, Pack b) { return hn::Gt(a.vector, b.vector); }
-
-  friend HWY_INLINE Pack abs(Pack a) { return Pack(hn::Abs(a.vector)); }
-  friend HWY_INLINE Pack sqrt(Pack a) { return Pack(hn::Sqrt(a.vector)); }
-  friend HWY_INLINE Pack min(Pack a, Pack b) { return Pack(hn::Min(a.vector, b.vector)); }
-  friend HWY_INLINE Pack max(Pack a, Pack b) { return Pack(hn::Max(a.vector, b.vector)); }
-  /// |magnitude| with the sign of `sign`.
-  friend HWY_INLINE Pack copy_sign(Pack magnitude, Pack sign) {
-    return Pack(hn::CopySign(magnitude.vector, sign.vector));
-  }
-  /// a b + c, rounded once where the instruction set can.
-  friend HWY_INLINE Pack multiply_add(Pack a, Pack b, Pack c) {
-    return Pack(hn::MulAdd(a.vector, b.vector, c.vector));
-  }
-  friend HWY_INLINE auto is_number(Pack a) { return hn::Eq(a.vector, a.vector); }
-  template <class Mask>
-  friend HWY_INLINE Pack select(Mask mask, Pack yes, Pack no) {
-    return Pack(hn::IfThenElse(mask, yes.vector, no.vector));
-  }
 };
+
+template <class Real>
+using Mask = hn::Mask<typename Pack<Real>::Tag>;
+
+template <class Real>
+HWY_INLINE Pack<Real> operator+(Pack<Real> a, Pack<Real> b) {
+  return Pack<Real>(hn::Add(a.vector, b.vector));
+}
+template <class Real>
+HWY_INLINE Pack<Real> operator-(Pack<Real> a, Pack<Real> b) {
+  return Pack<Real>(hn::Sub(a.vector, b.vector));
+}
+template <class Real>
+HWY_INLINE Pack<Real> operator*(Pack<Real> a, Pack<Real> b) {
+  return Pack<Real>(hn::Mul(a.vector, b.vector));
+}
+template <class Real>
+HWY_INLINE Pack<Real> operator/(Pack<Real> a, Pack<Real> b) {
+  return Pack<Real>(hn::Div(a.vector, b.vector));
+}
+template <class Real>
+HWY_INLINE Pack<Real> operator-(Pack<Real> a) {
+  return Pack<Real>(hn::Neg(a.vector));
+}
+template <class Real>
+HWY_INLINE Mask<Real> operator>(Pack<Real> a, Pack<Real> b) {
+  return hn::Gt(a.vector, b.vector);
+}
+template <class Real>
+HWY_INLINE Pack<Real> abs(Pack<Real> a) {
+  return Pack<Real>(hn::Abs(a.vector));
+}
+template <class Real>
+HWY_INLINE Pack<Real> sqrt(Pack<Real> a) {
+  return Pack<Real>(hn::Sqrt(a.vector));
+}
+template <class Real>
+HWY_INLINE Pack<Real> min(Pack<Real> a, Pack<Real> b) {
+  return Pack<Real>(hn::Min(a.vector, b.vector));
+}
+template <class Real>
+HWY_INLINE Pack<Real> max(Pack<Real> a, Pack<Real> b) {
+  return Pack<Real>(hn::Max(a.vector, b.vector));
+}
+/// |magnitude| with the sign of `sign`.
+template <class Real>
+HWY_INLINE Pack<Real> copy_sign(Pack<Real> magnitude, Pack<Real> sign) {
+  return Pack<Real>(hn::CopySign(magnitude.vector, sign.vector));
+}
+/// a b + c, rounded once where the instruction set can.
+template <class Real>
+HWY_INLINE Pack<Real> multiply_add(Pack<Real> a, Pack<Real> b, Pack<Real> c) {
+  return Pack<Real>(hn::MulAdd(a.vector, b.vector, c.vector));
+}
+template <class Real>
+HWY_INLINE Mask<Real> is_number(Pack<Real> a) {
+  return hn::Eq(a.vector, a.vector);
+}
+template <class Real>
+HWY_INLINE Pack<Real> select(Mask<Real> mask, Pack<Real> yes, Pack<Real> no) {
+  return Pack<Real>(hn::IfThenElse(mask, yes.vector, no.vector));
+}
 
 #if !HWY_NATIVE_FMA
 /// a b - rounded, where `rounded` is the rounded product: its error, exactly (Dekker 1971).
@@ -116,9 +154,9 @@ HWY_INLINE Pack<Real> atan_polynomial(Pack<Real> z) {
 /// The angle of a point (x, y) with y >= 0.
 template <class Real>
 struct Angle {
-  Pack<Real> turns;                          // atan2(y, x) / 2 pi, in [0, 1/2]
-  hn::Mask<hn::ScalableTag<Real>> is_small;  // x > 0 and turns <= 1/16
-  Pack<Real> gap;                            // where small: (t - atan(t)) / (2 pi t) with t = y / x
+  Pack<Real> turns;     // atan2(y, x) / 2 pi, in [0, 1/2]
+  Mask<Real> is_small;  // x > 0 and turns <= 1/16
+  Pack<Real> gap;       // where small: (t - atan(t)) / (2 pi t) with t = y / x
 };
 
 /// Within 2 units in the last place of `turns`, relative to its own size also towards 0, and exact

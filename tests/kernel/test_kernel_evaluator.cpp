@@ -24,7 +24,7 @@ const double kPromised = test::ulp_bound<Real>(sizeof(Real) == sizeof(float) ? 3
 
 /// What the duals of one layer promise at any correlation, in units of eps: F relative to itself,
 /// and G by way of F + G c, relative to |F| + |G c|.
-constexpr double kDualUlps = 32.0;
+constexpr double kDualUlps = 48.0;
 constexpr double kSumUlps = 4.0;
 
 template <class Real>
@@ -147,8 +147,8 @@ TYPED_TEST(KernelEvaluatorTest, DualsKeepAllDigitsTowardsEveryCorrelation) {
 
 TYPED_TEST(KernelEvaluatorTest, AgreesWithTheRecursionIn50DigitsOnRawData) {
   using Real = TypeParam;
-  const std::int64_t m = 9;
-  const std::int64_t n = 3;
+  const std::int64_t m = 5;
+  const std::int64_t n = 2;
   for (const std::int64_t d : {3, 50, 784}) {
     const RandomStream random(31, static_cast<std::uint64_t>(d));
     Matrix<Real> x(d, m + n);

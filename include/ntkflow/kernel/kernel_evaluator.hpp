@@ -83,9 +83,9 @@ class KernelEvaluator {
   /// kernel(x, x) from |x|^2 alone, never from a rounded correlation.
   [[nodiscard]] double diagonal(double squared_norm, KernelType type) const;
 
-  /// Pairs so nearly parallel, 1 - |rho| < threshold, that the rounding of the product x . y
-  /// decides about the kernel's digits; the caller recomputes their product with accurate_dot.
-  /// Compares products with squared norms.
+  /// Pairs so nearly parallel, 1 - |rho| < 1e-6 (double) or 1e-3 (float), that the rounding of the
+  /// product x . y decides about the kernel's digits; the caller recomputes their product with
+  /// accurate_dot. Compares products with squared norms.
   [[nodiscard]] std::vector<TilePosition> near_parallel(
       MatrixView<const Real> products, std::span<const double> row_squared_norms,
       std::span<const double> col_squared_norms) const;
