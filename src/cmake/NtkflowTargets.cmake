@@ -90,13 +90,14 @@ function(ntkflow_add_python_test name file)
                                           ENVIRONMENT "${NTKFLOW_TEST_ENVIRONMENT};${arg_ENVIRONMENT}")
 endfunction()
 
-# Under mpiexec more ranks than cores must run, idle ranks must not spin, and no rank may be pinned to one core. Open MPI
-# itself leaks what it allocates once, so leaks are not looked for. GoogleTest takes mpiexec's pipe for a terminal and
-# would colour the lines that are matched below.
+# Under mpiexec more ranks than cores must run, idle ranks must not spin, and no rank may be pinned to one core.
 set(NTKFLOW_MPIEXEC_FLAGS "")
-set(NTKFLOW_TEST_ENVIRONMENT
-    OMP_NUM_THREADS=1 GTEST_COLOR=no ASAN_OPTIONS=detect_leaks=0 OMPI_MCA_rmaps_base_oversubscribe=1
-    OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_base_binding_policy=none OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)
+set(NTKFLOW_MPI_ENVIRONMENT
+    OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_base_binding_policy=none
+    OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)
+# What every test runs with. Open MPI itself leaks what it allocates once, so leaks are not looked for. GoogleTest takes
+# mpiexec's pipe for a terminal and would colour the lines that are matched below.
+set(NTKFLOW_TEST_ENVIRONMENT OMP_NUM_THREADS=1 GTEST_COLOR=no ASAN_OPTIONS=detect_leaks=0 ${NTKFLOW_MPI_ENVIRONMENT})
 # GoogleTest's last lines when every case that was chosen was skipped. One skipped case among others must not hide that
 # another one failed, as a bare "[  SKIPPED ]" would: CTest looks at this expression before the exit code.
 set(NTKFLOW_ALL_SKIPPED
