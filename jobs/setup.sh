@@ -79,9 +79,10 @@ ntkflow_install_packages() {
   ntkflow_print_and_run "${update[@]}" </dev/null && ntkflow_print_and_run "${install[@]}" </dev/null
 }
 
-# Lets mpirun start more ranks than there are cores, and start at all where everything runs as root, as in a container.
+# Lets mpirun start more ranks than there are cores, and start at all where everything runs as root. Ranks exchange
+# messages through shared memory alone: containers often forbid to read another process's memory.
 ntkflow_mpi_environment() {
-  export OMPI_MCA_rmaps_base_oversubscribe=1
+  export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl_vader_single_copy_mechanism=none
   if [ "$(id -u)" -eq 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
   fi

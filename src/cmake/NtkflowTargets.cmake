@@ -90,11 +90,12 @@ function(ntkflow_add_python_test name file)
                                           ENVIRONMENT "${NTKFLOW_TEST_ENVIRONMENT};${arg_ENVIRONMENT}")
 endfunction()
 
-# Under mpiexec more ranks than cores must run, idle ranks must not spin, and no rank may be pinned to one core.
+# Under mpiexec more ranks than cores must run, idle ranks must not spin, and no rank may be pinned to one core. Containers
+# often forbid to read another process's memory, so messages go through shared memory alone.
 set(NTKFLOW_MPIEXEC_FLAGS "")
 set(NTKFLOW_MPI_ENVIRONMENT
     OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_base_binding_policy=none
-    OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)
+    OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)
 # What every test runs with. Open MPI itself leaks what it allocates once, so leaks are not looked for. GoogleTest takes
 # mpiexec's pipe for a terminal and would colour the lines that are matched below.
 set(NTKFLOW_TEST_ENVIRONMENT OMP_NUM_THREADS=1 GTEST_COLOR=no ASAN_OPTIONS=detect_leaks=0 ${NTKFLOW_MPI_ENVIRONMENT})

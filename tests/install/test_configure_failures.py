@@ -48,7 +48,7 @@ class ConfigureFailuresTest(unittest.TestCase):
         )
         return path
 
-    def library_of_another_mpi(self, name: str) -> pathlib.Path:
+    def foreign_library(self, name: str) -> pathlib.Path:
         return self.shared_library(name, str(self.shared_library("libmpich.so.99")))
 
     def hdf5_wrapper(self, library: pathlib.Path, definitions: str) -> pathlib.Path:
@@ -79,12 +79,12 @@ class ConfigureFailuresTest(unittest.TestCase):
         self.assertIn("libhdf5-openmpi-dev", message)
 
     def test_hdf5_of_another_mpi(self):
-        message = self.message_with_hdf5(self.library_of_another_mpi("libhdf5.so"), "#define H5_HAVE_PARALLEL 1\n")
+        message = self.message_with_hdf5(self.foreign_library("libhdf5.so"), "#define H5_HAVE_PARALLEL 1\n")
         self.assertIn("HDF5", message)
         self.assertIn("was built for another MPI (libmpich.so.99)", message)
 
     def test_scalapack_of_another_mpi(self):
-        library = self.library_of_another_mpi("libscalapack.so")
+        library = self.foreign_library("libscalapack.so")
         message = self.message(f"-DScaLAPACK_LIBRARY={library}")
         self.assertIn(f"ScaLAPACK ({library}) was built for another MPI (libmpich.so.99)", message)
         self.assertIn("libscalapack-openmpi-dev", message)

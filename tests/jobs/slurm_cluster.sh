@@ -60,6 +60,7 @@ AccountingStorageType=accounting_storage/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 PropagateResourceLimitsExcept=MEMLOCK
+SchedulerParameters=batch_sched_delay=0,sched_min_interval=0
 ReturnToService=2
 NodeName=$host NodeAddr=127.0.0.1 CPUs=$cpus RealMemory=$memory_mb
 PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP
