@@ -77,12 +77,14 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
     auto* sub = app.add_subcommand(name, about);
     sub->callback([&line, which] { line.command = which; });
     sub->fallthrough();
+    sub->footer("Options of all commands: ntkflow --help");
     return sub;
   };
-  command("run", "the main job: data, Gram matrix, every stage of the configuration, one HDF5 file",
-          Command::run)
-      ->add_option("CONFIG", line.file, "configuration (TOML)")
-      ->required();
+  auto* run = command(
+      "run", "the main job: data, Gram matrix, every stage of the configuration, one HDF5 file",
+      Command::run);
+  run->add_option("CONFIG", line.file, "configuration (TOML)")->required();
+  run->footer("Options of all commands: ntkflow --help\n\nConfiguration:\n" + config_help());
   auto* plan = command("plan", "computes nothing: memory, flops, limits, and whether it fits",
                        Command::plan);
   plan->add_option("CONFIG", line.file, "configuration (TOML)")->required();
@@ -110,10 +112,7 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    const auto chosen = app.get_subcommands();
-    return {std::nullopt, chosen.empty()
-                              ? app.help()
-                              : chosen.front()->help() + app.help("", CLI::AppFormatMode::Sub)};
+    return {std::nullopt, app.help()};
   } catch (const CLI::CallForVersion&) {
     return {std::nullopt, version_line() + "\n"};
   } catch (const CLI::ParseError& error) {

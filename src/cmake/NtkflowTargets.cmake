@@ -83,7 +83,7 @@ function(ntkflow_add_python_test name file)
   if(NOT arg_LABELS)
     set(arg_LABELS unit)
   endif()
-  add_test(NAME ${name} COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/support/run_python_test.py
+  add_test(NAME ${name} COMMAND ${NTKFLOW_PYTHON} ${PROJECT_SOURCE_DIR}/tests/support/run_python_test.py
                                 ${CMAKE_CURRENT_SOURCE_DIR}/${file})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} PROCESSORS ${arg_PROCESSORS} LABELS "${arg_LABELS}"
                                           SKIP_RETURN_CODE 77

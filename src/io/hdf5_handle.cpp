@@ -72,7 +72,9 @@ Handle make_space(const std::vector<std::int64_t>& extents) {
 Handle make_string_type(std::size_t length) {
   Handle type(H5Tcopy(H5T_C_S1), H5Tclose, "H5Tcopy");
   check(H5Tset_size(type.get(), std::max<std::size_t>(1, length)), "H5Tset_size");
-  check(H5Tset_strpad(type.get(), H5T_STR_NULLPAD), "H5Tset_strpad");
+  if (length != H5T_VARIABLE) {
+    check(H5Tset_strpad(type.get(), H5T_STR_NULLPAD), "H5Tset_strpad");
+  }
   check(H5Tset_cset(type.get(), H5T_CSET_UTF8), "H5Tset_cset");
   return type;
 }

@@ -80,9 +80,11 @@ void put_attribute(hid_t object, const std::string& name, hid_t type, hid_t type
   attribute.close();
 }
 
+/// Of variable length, which h5py gives back as str; a string of fixed length would come as bytes.
 void put_attribute(hid_t object, const std::string& name, const std::string& text) {
-  const Handle type = hdf5::make_string_type(text.size());
-  put_attribute(object, name, type.get(), type.get(), hdf5::make_space({}), text.c_str());
+  const Handle type = hdf5::make_string_type(H5T_VARIABLE);
+  const char* start = text.c_str();
+  put_attribute(object, name, type.get(), type.get(), hdf5::make_space({}), &start);
 }
 
 template <class Value>

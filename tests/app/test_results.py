@@ -176,7 +176,7 @@ class ToolsTest(Case):
                     self.assertIn("long_name", item.attrs, name)
                     self.assertIn("units", item.attrs, name)
                     for axis in item.dims:
-                        self.assertTrue(len(axis) == 1 or item.is_scale, name)
+                        self.assertTrue(len(axis) == 1 or item.attrs.get("CLASS") == b"DIMENSION_SCALE", name)
 
             file.visititems(check)
 

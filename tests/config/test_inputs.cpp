@@ -40,6 +40,7 @@ TEST(InputsTest, SampleIsTheMainJob) {
 }
 
 TEST(InputsTest, FullMnistLiesWhereTheEnvironmentSays) {
+  unsetenv("NTKFLOW_DATA");  // NOLINT(concurrency-mt-unsafe)
   EXPECT_EQ(parse_input("mnist.toml").data.train.inputs,
             kInputs + "/mnist/train-images-idx3-ubyte.gz");
   const ScopedVariable data("NTKFLOW_DATA", "/scratch/data");
