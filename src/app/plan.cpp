@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <ntkflow/dist/block_cyclic.hpp>
 #include <ntkflow/gram/kernel_matrix.hpp>
@@ -113,6 +114,7 @@ Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, Plann
   stage("read data", {{"share of all samples", ((n + m) / ranks + 1) * d * kDouble},
                       {"samples of rows and columns", slices}});
   work("read data", 0.0, (dn + dm) * dd * 8.0, 1.0);
+  work("load samples", 0.0, static_cast<double>(slices) * ranks, 1.0);
   if (draws) {
     const std::int64_t points = n + m;
     with_data("initial function", {{"NNGP matrix", local_elements(plan, points, points) * kDouble},
@@ -137,6 +139,10 @@ Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, Plann
     const double speed_up = single ? 2.0 : 1.0;
     work("gram", one_triangle, nn * static_cast<double>(real) / 2.0, kernel_rate * speed_up);
     work("factor", dn * nn / 3.0, nn * static_cast<double>(real) / 2.0, 0.5 * speed_up);
+    // The condition estimate takes at most 11 solves with one right-hand side, each a pass over the
+    // factor (Higham 1988).
+    work("condition", 22.0 * nn, 0.0, 0.02 * speed_up);
+    work("solve", 2.0 * nn * dc, 0.0, 0.1 * speed_up);
     work("residual", one_triangle + 2.0 * nn * dc, 0.0, kernel_rate);
     if (m > 0) {
       work("test predictions", 2.0 * dn * dm * (dd + dc), 0.0, kernel_rate);
@@ -246,6 +252,12 @@ std::int64_t available_memory_per_rank(int ranks_on_node) {
     }
   }
   return available / ranks_on_node;
+}
+
+std::int64_t peak_resident_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return std::int64_t{usage.ru_maxrss} * 1024;
 }
 
 std::string obstacle(const Plan& plan, const RunConfig& config, std::int64_t available_bytes,

@@ -72,6 +72,9 @@ int smallest_fitting_ranks(const RunConfig& config, const DataShape& shape,
 /// evenly by `ranks_on_node`. Local.
 std::int64_t available_memory_per_rank(int ranks_on_node);
 
+/// The most memory that this process has had resident so far. Local.
+std::int64_t peak_resident_bytes();
+
 /// The plan as the text that `ntkflow plan` prints. @param rate  of the matrix product on one rank,
 /// flop/s.
 std::string describe(const Plan& plan, std::int64_t available_bytes, double rate);

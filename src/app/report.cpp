@@ -158,19 +158,22 @@ void Report::progress(std::int64_t done, std::int64_t total) {
 }
 
 void Report::end_phase(double flop, double bytes) {
-  const double seconds = comm_->max(watch_.seconds());
-  phases_.push_back({current_, seconds, flop, bytes});
+  record({current_, comm_->max(watch_.seconds()), flop, bytes});
+  current_.clear();
+}
+
+void Report::record(const Phase& phase) {
+  phases_.push_back(phase);
   const std::string rate =
-      flop > 0.0 ? fmt::format("  {:8.1f} GFLOP/s", flop / seconds * 1e-9) : "";
-  line(fmt::format("  {:<18} {:8.2f} s{}", current_, seconds, rate));
+      phase.flop > 0.0 ? fmt::format("  {:8.1f} GFLOP/s", phase.flop / phase.seconds * 1e-9) : "";
+  line(fmt::format("  {:<18} {:8.2f} s{}", phase.name, phase.seconds, rate));
   if (comm_->rank() == 0) {
     log_->event({{"event", "phase_end"},
-                 {"phase", current_},
-                 {"seconds", seconds},
-                 {"flop", flop},
-                 {"bytes", bytes}});
+                 {"phase", phase.name},
+                 {"seconds", phase.seconds},
+                 {"flop", phase.flop},
+                 {"bytes", phase.bytes}});
   }
-  current_.clear();
 }
 
 std::string Report::timing_table() const {

@@ -60,6 +60,18 @@ class Report : public Monitor {
     }
   }
 
+  /// Runs work that tells itself how long its parts took; `name` labels its progress. The parts
+  /// follow as record(). Collective.
+  template <class Work>
+  auto untimed(const std::string& name, Work&& work) {
+    begin_phase(name);
+    auto result = std::forward<Work>(work)();
+    current_.clear();
+    return result;
+  }
+  /// Adds a row to the timing table. @param phase  the same on all ranks.
+  void record(const Phase& phase);
+
   [[nodiscard]] const std::vector<Phase>& phases() const noexcept { return phases_; }
   /// The timing table as text.
   [[nodiscard]] std::string timing_table() const;

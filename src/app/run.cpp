@@ -104,10 +104,19 @@ std::variant<RegressionFit, NotSolvable> fit(Run& run, const KernelMatrix<Real>&
   for (const DuplicatePair& pair : run.problem.dataset->duplicates()) {
     repeated.push_back(pair.second);
   }
-  return report.phase(
-      "factor and solve", plan.phase("factor").flop + plan.phase("residual").flop,
-      plan.phase("factor").bytes,
-      [&] { return fit_regression(std::move(k), exact, run.residual, run.ridge, repeated); });
+  auto outcome = report.untimed("factor", [&] {
+    return fit_regression(std::move(k), exact, run.residual, run.ridge, repeated);
+  });
+  if (const auto* done = std::get_if<RegressionFit>(&outcome)) {
+    const auto record = [&](const char* name, double seconds) {
+      report.record({name, seconds, plan.phase(name).flop, plan.phase(name).bytes});
+    };
+    record("factor", done->seconds.factor);
+    record("condition", done->seconds.condition);
+    record("solve", done->seconds.solve);
+    record("residual", done->seconds.residual);
+  }
+  return outcome;
 }
 
 void regression_stage(Run& run) {
@@ -343,12 +352,19 @@ void eigen_stages(Run& run) {
   }
 }
 
-void finish(ResultFile& file, Report& report, double bytes) {
-  report.phase("write", 0.0, bytes, [&] {
+void finish(ResultFile& file, Report& report, const Problem& problem) {
+  const std::int64_t peak = problem.grid->comm().max(peak_resident_bytes());
+  report.phase("write", 0.0, problem.plan.phase("write").bytes, [&] {
+    file.attribute("/timing", "peak_resident_bytes", peak);
+    file.attribute("/timing", "planned_bytes", problem.plan.peak_bytes());
     write_timing(file, report.phases());
     file.commit();
   });
   report.line(report.timing_table());
+  report.line(fmt::format("memory: {} at most on a rank, {} planned",
+                          format_bytes(static_cast<double>(peak)),
+                          format_bytes(static_cast<double>(problem.plan.peak_bytes()))));
+  report.value("peak_resident_bytes", static_cast<double>(peak));
   report.line("result: " + file.path());
 }
 
@@ -362,10 +378,12 @@ void run(const Communicator& comm, const CommandLine& line) {
   const RunConfig& config = state.problem.config;
 
   write_problem(state.file, state.problem, line.text);
-  state.training = load_training_kernel<double>(state.problem);
-  if (state.problem.test_size() > 0) {
-    state.test.emplace(load_test_kernel(state.problem, state.training));
-  }
+  report.phase("load samples", 0.0, state.problem.plan.phase("load samples").bytes, [&] {
+    state.training = load_training_kernel<double>(state.problem);
+    if (state.problem.test_size() > 0) {
+      state.test.emplace(load_test_kernel(state.problem, state.training));
+    }
+  });
   if (config.output.gram) {
     const PhaseWork& work = state.problem.plan.phase("kernel output");
     report.phase(work.phase, work.flop, work.bytes, [&] {
@@ -387,7 +405,7 @@ void run(const Communicator& comm, const CommandLine& line) {
   if (config.output.model) {
     write_model(state.file, state.problem);
   }
-  finish(state.file, report, state.problem.plan.phase("write").bytes);
+  finish(state.file, report, state.problem);
 }
 
 void gram(const Communicator& comm, const CommandLine& line) {
@@ -395,16 +413,19 @@ void gram(const Communicator& comm, const CommandLine& line) {
   const Problem problem = prepare(comm, line, PlannedCommand::gram, report);
   ResultFile file(comm, problem.config.output.file, line.overwrite);
   write_problem(file, problem, line.text);
-  const auto training = load_training_kernel<double>(problem);
+  TrainingKernel<double> training;
   std::optional<KernelMatrix<double>> test;
-  if (problem.test_size() > 0) {
-    test.emplace(load_test_kernel(problem, training));
-  }
+  report.phase("load samples", 0.0, problem.plan.phase("load samples").bytes, [&] {
+    training = load_training_kernel<double>(problem);
+    if (problem.test_size() > 0) {
+      test.emplace(load_test_kernel(problem, training));
+    }
+  });
   const PhaseWork& work = problem.plan.phase("kernel output");
   report.phase(work.phase, work.flop, work.bytes, [&] {
     write_kernel_matrices(file, *training.matrix, test ? &*test : nullptr, report);
   });
-  finish(file, report, problem.plan.phase("write").bytes);
+  finish(file, report, problem);
 }
 
 }  // namespace ntkflow::app

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include <ntkflow/base/timer.hpp>
 #include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/dist/redistribute.hpp>
 #include <ntkflow/linalg/products.hpp>
@@ -105,7 +106,15 @@ std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<Real> k,
   const double largest_diagonal = largest_diagonal_element(k);
   const double norm = symmetric_norm(k);
 
-  auto outcome = factor_cholesky(std::move(k));
+  FitSeconds seconds;
+  const auto timed = [&](double& total, auto&& work) {
+    const Stopwatch watch;
+    work();
+    total = grid->comm().max(watch.seconds());
+  };
+  std::optional<std::variant<CholeskyFactor<Real>, NotPositiveDefinite>> held;
+  timed(seconds.factor, [&] { held.emplace(factor_cholesky(std::move(k))); });
+  const auto& outcome = *held;
   if (const auto* failure = std::get_if<NotPositiveDefinite>(&outcome)) {
     return not_solvable<Real>(failure->order, norm, n);
   }
@@ -119,9 +128,10 @@ std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<Real> k,
   RegressionFit fit;
   fit.ridge = ridge;
   fit.norm = norm;
+  fit.seconds = seconds;
   fit.log_determinant = factor.log_determinant();
   fit.smallest_pivot = factor.smallest_pivot();
-  fit.reciprocal_condition = factor.reciprocal_condition();
+  timed(fit.seconds.condition, [&] { fit.reciprocal_condition = factor.reciprocal_condition(); });
 
   std::optional<DistMatrix<Real>> right_hand_side;
   collectively(grid->comm(), [&] {
@@ -129,10 +139,12 @@ std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<Real> k,
     right_hand_side->fill(
         [&](std::int64_t i, std::int64_t j) { return static_cast<Real>(target.column(j)[i]); });
   });
-  factor.solve(*right_hand_side);
-  fit.coefficients = replicate(*right_hand_side);
+  timed(fit.seconds.solve, [&] {
+    factor.solve(*right_hand_side);
+    fit.coefficients = replicate(*right_hand_side);
+  });
 
-  fit.residual = exact.apply(fit.coefficients);
+  timed(fit.seconds.residual, [&] { fit.residual = exact.apply(fit.coefficients); });
   for (std::int64_t j = 0; j < target.cols(); ++j) {
     const double* y = target.column(j);
     const double* alpha = fit.coefficients.column(j);

@@ -27,7 +27,7 @@ class Result:
         return [line for line in self.err.splitlines() if line.startswith("ntkflow: error:")]
 
 
-def launch(arguments, ranks=None, env=None, cwd=None, prefix=(), timeout=TIMEOUT_SECONDS):
+def launch(arguments, ranks=None, env=None, cwd=None, prefix=(), timeout=TIMEOUT_SECONDS, text=True):
     """Runs the program alone (ranks=None) or under mpiexec; a hang raises and fails the test."""
     command = [PROGRAM, *map(str, arguments)]
     if ranks is not None:
@@ -35,7 +35,7 @@ def launch(arguments, ranks=None, env=None, cwd=None, prefix=(), timeout=TIMEOUT
     done = subprocess.run(
         [*prefix, *command],
         capture_output=True,
-        text=True,
+        text=text,
         timeout=timeout,
         cwd=cwd,
         env={**os.environ, **(env or {})},

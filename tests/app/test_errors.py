@@ -227,6 +227,40 @@ class NumericalTest(Case):
         )
 
 
+class StoredFileTest(Case):
+    """Files given to show and predict."""
+
+    def test_show_refuses_what_is_not_ours(self):
+        self.assert_refused(["show", self.folder / "absent.h5"], INPUT, "absent.h5")
+        self.assert_refused(["show", self.folder / "test-x"], INPUT, "test-x")
+        with h5py.File(self.folder / "other.h5", "w") as file:
+            file["x"] = [1.0]
+        self.assert_refused(["show", self.folder / "other.h5"], INPUT, "not a result file")
+
+    def test_predict_needs_a_model_and_matching_inputs(self):
+        self.run_ok(["run", self.config()], 2)
+        arguments = ["predict", self.folder / "out.h5", "--output", self.folder / "new.h5", "--inputs"]
+        self.assert_refused([*arguments, self.folder / "test-x"], INPUT, "no model", outputs=("new.h5",))
+        self.run_ok(["run", self.config(output='file = "out.h5"\nmodel = true\n'), "--overwrite"], 2)
+        self.write("wide", idx(np.ones((5, 4, 4))))
+        self.assert_refused([*arguments, self.folder / "wide"], INPUT, "16", "9", outputs=("new.h5",))
+        self.assert_refused([*arguments, self.folder / "absent"], INPUT, "absent", outputs=("new.h5",))
+        self.write("zero", idx(np.zeros((5, 3, 3))))
+        self.assert_refused([*arguments, self.folder / "zero"], INPUT, "zero", outputs=("new.h5",))
+        self.assert_refused([*arguments, self.folder / "test-x", "--format", "png"], USAGE, "png", outputs=("new.h5",))
+
+    def test_predict_reads_csv(self):
+        self.run_ok(["run", self.config(output='file = "out.h5"\nmodel = true\n')], 2)
+        rows = "\n".join(",".join(map(str, row)) for row in self.test_x.reshape(self.M, -1))
+        self.write("new.csv", rows + "\n")
+        self.run_ok(
+            ["predict", self.folder / "out.h5", "--inputs", self.folder / "new.csv", "--format", "csv", "--output",
+             self.folder / "new.h5"], 2
+        )
+        with h5py.File(self.folder / "out.h5") as model, h5py.File(self.folder / "new.h5") as new:
+            np.testing.assert_allclose(new["prediction/output"][:], model["regression/test_prediction"][:], atol=1e-11)
+
+
 class ResourceTest(Case):
     BIG = 'format = "synthetic"\nkind = "gaussian"\nsize = 2000000\ndimension = 10\ntarget = "x1"\n'
 

@@ -1,5 +1,6 @@
 """The result file against an independent NumPy computation, and against the tools that users open it with."""
 
+import json
 import subprocess
 import unittest
 
@@ -7,7 +8,7 @@ import h5py
 import numpy as np
 import xarray
 
-from support import Case, on_sphere, one_hot, relu_kernels
+from support import Case, launch, on_sphere, one_hot, relu_kernels
 
 STAGES = {
     "regression": "ridge = 0.125\n",
@@ -155,6 +156,53 @@ class ResultsTest(Case):
                 expected = model["regression/test_prediction"][:]
                 np.testing.assert_allclose(new["prediction/output"][:], expected, atol=1e-11)
                 np.testing.assert_array_equal(new["prediction/class"][:], expected.argmax(1))
+
+
+class ScreenTest(Case):
+    """What appears on the terminal, and in the JSON log."""
+
+    def test_quiet_prints_nothing(self):
+        result = self.run_ok(["run", self.config(), "--quiet"], 2)
+        self.assertEqual(result.out, "")
+
+    def test_rank_0_alone_prints_each_phase_once(self):
+        result = self.run_ok(["run", self.config(**STAGES)], 3)
+        for word in ("3 ranks x", "grid 1 x 3", "test accuracy", "flow identity", "result: ", "planned"):
+            self.assertEqual(sum(word in line for line in result.out.splitlines()), 1, word)
+        self.assertNotIn("\r", result.out)  # under a launcher there is no bar
+
+    def test_bar_on_request(self):
+        data = 'format = "synthetic"\nkind = "gaussian"\nsize = 1500\ndimension = 2000\ntarget = "x1"\n'
+        result = launch(["run", self.config(data=data), "--progress", "bar"], 2, text=False)
+        self.assertEqual(result.code, 0, result.err)
+        self.assertIn(b"\r", result.out)
+
+    def test_verbose_prints_the_effective_configuration(self):
+        self.assertIn("weight_variance", self.run_ok(["run", self.config(), "--verbose"]).out)
+
+    def test_json_log_has_one_object_per_line(self):
+        self.run_ok(["run", self.config(), "--log-json", self.folder / "log.json"], 2)
+        events = [json.loads(line) for line in (self.folder / "log.json").read_text().splitlines()]
+        self.assertEqual(events[0]["event"], "start")
+        accuracy = [event["value"] for event in events if event.get("name") == "test_accuracy"]
+        with h5py.File(self.folder / "out.h5") as file:
+            self.assertEqual(accuracy, [file["regression"].attrs["test_accuracy"]])
+        phases = [event["phase"] for event in events if event["event"] == "phase_end"]
+        self.assertIn("factor", phases)
+
+    def test_settings_are_applied_over_the_file(self):
+        self.run_ok(["run", self.config(), "--set", "kernel.depth=1", "--set", "regression.ridge=0.5"])
+        with h5py.File(self.folder / "out.h5") as file:
+            self.assertEqual(file["kernel"].attrs["depth"], 1)
+            self.assertEqual(file["regression"].attrs["ridge"], 0.5)
+
+    def test_memory_stays_within_the_plan(self):
+        data = 'format = "synthetic"\nkind = "gaussian"\nsize = 3000\ndimension = 50\ntarget = "x1"\n'
+        for ranks in (1, 2):
+            self.run_ok(["run", self.config(data=data, output='file = "out.h5"\ngram = true\n'), "--overwrite"], ranks)
+            with h5py.File(self.folder / "out.h5") as file:
+                timing = file["timing"].attrs
+                self.assertLessEqual(timing["peak_resident_bytes"], 1.15 * timing["planned_bytes"])
 
 
 class ToolsTest(Case):

@@ -14,6 +14,14 @@
 
 namespace ntkflow {
 
+/// Wall time of the steps of a fit, the maximum over the ranks.
+struct FitSeconds {
+  double factor = 0.0;
+  double condition = 0.0;
+  double solve = 0.0;
+  double residual = 0.0;
+};
+
 /// The closed form of training for ever: alpha = (K + ridge I)^-1 (y - f_0), and how far it can be
 /// trusted.
 struct RegressionFit {
@@ -29,6 +37,7 @@ struct RegressionFit {
   double reciprocal_condition = 0.0;     ///< estimate in the 1-norm
   Pivot smallest_pivot;
   double norm = 0.0;  ///< |K + ridge I|_1
+  FitSeconds seconds;
 };
 
 /// The matrix K + ridge I is not positive definite to working precision.
