@@ -157,6 +157,7 @@ std::vector<std::pair<GridShape, std::int64_t>> sweep_layouts(int ranks) {
 }  // namespace
 }  // namespace ntkflow::bench
 
+// NOLINTNEXTLINE(bugprone-exception-escape): MpiSession ends all ranks on an uncaught one
 int main(int argc, char** argv) {
   using namespace ntkflow;         // NOLINT(google-build-using-namespace): the driver's only scope
   using namespace ntkflow::bench;  // NOLINT(google-build-using-namespace)

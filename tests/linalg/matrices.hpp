@@ -90,10 +90,13 @@ Matrix<double> dense(std::int64_t rows, std::int64_t cols, Element&& f) {
 
 inline Matrix<double> product(const Matrix<double>& a, const Matrix<double>& b) {
   Matrix<double> c(a.rows(), b.cols());
-  for (std::int64_t i = 0; i < c.rows(); ++i) {
-    for (std::int64_t j = 0; j < c.cols(); ++j) {
-      for (std::int64_t l = 0; l < a.cols(); ++l) {
-        c(i, j) += a(i, l) * b(l, j);
+  for (std::int64_t j = 0; j < c.cols(); ++j) {
+    double* to = c.column(j);
+    for (std::int64_t l = 0; l < a.cols(); ++l) {
+      const double* from = a.column(l);
+      const double factor = b.column(j)[l];
+      for (std::int64_t i = 0; i < c.rows(); ++i) {
+        to[i] += from[i] * factor;
       }
     }
   }
