@@ -13,9 +13,10 @@ r123::Philox4x64::ctr_type block(std::uint64_t seed, std::uint64_t stream, std::
   return r123::Philox4x64{}({{i, j, 0, 0}}, {{seed, stream}});
 }
 
-/// 53 random bits centred in their cell: never 0, never 1.
+/// 52 random bits centred in their cell: never 0, never 1. (With 53, the centre of the last cell
+/// would round to 1.)
 double to_unit(std::uint64_t bits) {
-  return (static_cast<double>(bits >> 11) + 0.5) * 0x1.0p-53;
+  return (static_cast<double>(bits >> 12) + 0.5) * 0x1.0p-52;
 }
 
 }  // namespace

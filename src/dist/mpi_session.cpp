@@ -1,6 +1,7 @@
 #include "ntkflow/dist/mpi_session.hpp"
 
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <string>
@@ -19,6 +20,15 @@ void abort_all() {
 }
 
 [[noreturn]] void terminate_all() {
+  if (const std::exception_ptr uncaught = std::current_exception()) {
+    try {
+      std::rethrow_exception(uncaught);
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "ntkflow: internal error: uncaught exception: %s\n", error.what());
+    } catch (...) {
+      std::fprintf(stderr, "ntkflow: internal error: uncaught exception of unknown type\n");
+    }
+  }
   MpiSession::abort(static_cast<int>(ExitCode::internal));
 }
 

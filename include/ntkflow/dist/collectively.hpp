@@ -16,9 +16,10 @@ ExitCode exit_code_of(const std::exception& error);
 /// Runs work that a single rank can fail at, then lets all ranks agree on the outcome. Collective
 /// over comm.
 ///
-/// `work` must not communicate. If it throws anywhere, every rank throws: the failing ranks their
-/// own exception, all others a RemoteError with the text and exit code of the lowest failing rank.
-/// So all ranks unwind together, and collective destructors meet.
+/// `work` must not communicate. If it throws anywhere, every rank throws, with the exit code of the
+/// lowest failing rank: the ranks that failed with this code their own exception, all others a
+/// RemoteError with the text of that rank. So all ranks unwind together, collective destructors
+/// meet, and the same code leaves every rank.
 template <class Work>
 void collectively(const Communicator& comm, Work&& work) {
   std::exception_ptr mine;
@@ -38,11 +39,12 @@ void collectively(const Communicator& comm, Work&& work) {
     return;
   }
   comm.broadcast(text, flag.rank);
-  comm.broadcast(std::as_writable_bytes(std::span(&code, 1)), flag.rank);
-  if (mine) {
+  ExitCode agreed = code;
+  comm.broadcast(std::as_writable_bytes(std::span(&agreed, 1)), flag.rank);
+  if (mine && code == agreed) {
     std::rethrow_exception(mine);
   }
-  throw RemoteError(flag.rank, code, text);
+  throw RemoteError(flag.rank, agreed, text);
 }
 
 }  // namespace ntkflow
