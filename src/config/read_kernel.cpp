@@ -101,7 +101,6 @@ KernelOptions read_kernel(const TableReader& kernel) {
   KernelOptions options;
   options.type = kernel.choice("type", kKernelTypes).value_or(options.type);
   Architecture& architecture = options.architecture;
-  architecture.bias_variance = 0.01;
   const Architecture standard = architecture;
   const auto preset = kernel.choice("preset", kPresets);
 

@@ -43,7 +43,7 @@ struct Architecture {
   int depth = 3;
   ActivationSpec activation;
   double weight_variance = 2.0;
-  double bias_variance = 0.0;
+  double bias_variance = 0.01;
   FirstLayer first_layer = FirstLayer::normalised;
 };
 
