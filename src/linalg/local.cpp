@@ -44,9 +44,8 @@ void set_blas_threads(int threads) {
   NTKFLOW_EXPECTS(threads >= 1, threads);
   if (auto* set = blas_function<void(int)>("openblas_set_num_threads")) {
     set(threads);
-  } else {
-    omp_set_num_threads(threads);
   }
+  omp_set_num_threads(threads);  // an OpenBLAS with threads of its own leaves OpenMP's alone
 }
 
 std::string blas_description() {

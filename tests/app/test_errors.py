@@ -276,6 +276,14 @@ class ResourceTest(Case):
         self.run_ok(["plan", self.config(), "--ranks", "64", "--memory-per-rank", "16GiB"])
 
 
+class ThreadsTest(Case):
+    def test_more_threads_than_cores_are_warned_about_once(self):
+        result = self.run_ok(["run", self.config(), "--set", "parallel.threads=512"], 2)
+        self.assertEqual(result.err.count("512 threads per rank"), 1, result.err)
+        quiet = self.run_ok(["run", self.config(), "--overwrite"], 1)
+        self.assertNotIn("threads per rank", quiet.err)
+
+
 class OneRankTest(Case):
     """A rank that is killed takes the others with it, in seconds."""
 

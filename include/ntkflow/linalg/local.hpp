@@ -14,8 +14,8 @@ template <class Real>
 void multiply(Transpose transpose_a, Transpose transpose_b, Real alpha, MatrixView<const Real> a,
               MatrixView<const Real> b, Real beta, MatrixView<Real> c);
 
-/// Threads that BLAS may use on this rank. OPENBLAS_NUM_THREADS has no effect on an OpenMP build,
-/// this has. Local.
+/// Threads that BLAS and our own OpenMP loops may use on this rank. OPENBLAS_NUM_THREADS has no
+/// effect on an OpenMP build, this has. Local.
 void set_blas_threads(int threads);
 
 /// Name, version and processor core of the BLAS in use, as "OpenBLAS 0.3.21 (SkylakeX, 1 thread)".
