@@ -21,6 +21,26 @@ std::string version_line() {
   return fmt::format("ntkflow {} ({})", NTKFLOW_VERSION, NTKFLOW_GIT_REVISION);
 }
 
+/// An option that the command has no use for is a mistake, not a decoration.
+void refuse_idle_options(const CommandLine& line, bool overwrite) {
+  const Command command = line.command;
+  const bool has_config =
+      command == Command::run || command == Command::gram || command == Command::plan;
+  const bool has_output = has_config || command == Command::predict;
+  const bool has_phases = has_output && command != Command::plan;
+  const auto refuse = [](bool given, bool used, const char* option) {
+    if (given && !used) {
+      throw ConfigError(fmt::format("this command has no use for {}", option));
+    }
+  };
+  refuse(!line.settings.empty(), has_config, "--set");
+  refuse(line.output_file.has_value(), has_output, "--output");
+  refuse(overwrite, has_output, "--overwrite");
+  refuse(!line.log_json.empty(), has_phases, "--log-json");
+  refuse(line.verbosity == Verbosity::quiet, command != Command::show && command != Command::info,
+         "--quiet");
+}
+
 }  // namespace
 
 std::int64_t parse_bytes(const std::string& text) {
@@ -129,13 +149,14 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   if (quiet && verbose) {
     throw ConfigError("--quiet and --verbose exclude each other");
   }
+  line.verbosity = quiet ? Verbosity::quiet : verbose ? Verbosity::verbose : Verbosity::normal;
+  refuse_idle_options(line, overwrite);
   if (line.command == Command::predict && !line.output_file) {
     throw ConfigError("predict needs --output FILE");
   }
   if (!memory.empty()) {
     line.memory_per_rank = parse_bytes(memory);
   }
-  line.verbosity = quiet ? Verbosity::quiet : verbose ? Verbosity::verbose : Verbosity::normal;
   line.overwrite = overwrite ? Overwrite::yes : Overwrite::no;
   return {line, ""};
 }

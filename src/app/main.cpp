@@ -1,9 +1,9 @@
 // ntkflow: parses the command line, runs one command on all ranks, and ends all of them with the
 // same exit code.
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
-#include <string>
 
 #include <fmt/format.h>
 
@@ -14,6 +14,7 @@
 
 #include "command_line.hpp"
 #include "commands.hpp"
+#include "fail_together.hpp"
 
 namespace {
 
@@ -40,32 +41,22 @@ void dispatch(const Communicator& world, const ntkflow::app::CommandLine& line) 
   }
 }
 
-void print_error(const std::string& text) {
-  std::fprintf(stderr, "ntkflow: error: %s\n", text.c_str());
-  std::fflush(stderr);
-}
-
 /// Ends a run that failed, with the same exit code on every rank.
 ///
 /// Nearly always all ranks hold an exception of one cause here, thrown by `collectively` or by a
-/// check that all make alike: they meet, the lowest with first-hand knowledge prints, and its code
-/// is everybody's. A rank that failed alone, while others wait for it in some collective call,
-/// meets nobody, prints and aborts all.
+/// check that all make alike: the lowest with first-hand knowledge prints, and its code is
+/// everybody's.
 ExitCode agree_on_error(const Communicator& errors, const std::exception& error) {
-  constexpr double kPatienceSeconds = 20.0;
-  const auto code = static_cast<int>(ntkflow::exit_code_of(error));
-  if (!errors.meet(kPatienceSeconds)) {
-    print_error(fmt::format("rank {}: {}", errors.rank(), error.what()));
-    ntkflow::MpiSession::abort(code);
-  }
+  ntkflow::app::require_company(errors, "", error);
   const bool first_hand = dynamic_cast<const ntkflow::RemoteError*>(&error) == nullptr;
   const auto speaker =
       errors.min(static_cast<std::int64_t>(first_hand ? errors.rank() : errors.size()));
   if (speaker == errors.rank()) {
-    print_error(error.what());
+    fmt::print(stderr, "ntkflow: error: {}\n", error.what());
+    std::fflush(stderr);
   }
-  return static_cast<ExitCode>(
-      errors.max(static_cast<std::int64_t>(speaker == errors.rank() ? code : 0)));
+  const auto code = static_cast<std::int64_t>(ntkflow::exit_code_of(error));
+  return static_cast<ExitCode>(errors.max(speaker == errors.rank() ? code : 0));
 }
 
 ExitCode run_program(const Communicator& world, int argc, char** argv) {

@@ -1,6 +1,7 @@
 #include "plan.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <sstream>
@@ -12,6 +13,7 @@
 #include <ntkflow/gram/kernel_matrix.hpp>
 #include <ntkflow/linalg/cholesky.hpp>
 #include <ntkflow/linalg/eigen.hpp>
+#include <ntkflow/spectrum/summary.hpp>
 
 #include "report.hpp"
 
@@ -57,162 +59,226 @@ const PhaseWork& Plan::phase(const std::string& name) const {
   return *found;
 }
 
-Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, PlannedCommand command) {
-  Plan plan;
-  plan.shape = shape;
-  plan.ranks = ranks;
-  plan.grid = config.parallel.grid.value_or(automatic_grid(ranks));
-  if (static_cast<std::int64_t>(plan.grid.rows) * plan.grid.cols != ranks) {
-    throw ConfigError(
-        fmt::format("parallel.grid = [{}, {}] needs {} ranks, and there are {}; set it to \"auto\" "
-                    "or start as many ranks",
-                    plan.grid.rows, plan.grid.cols,
-                    static_cast<std::int64_t>(plan.grid.rows) * plan.grid.cols, ranks));
-  }
-  const std::int64_t n = shape.train_size;
-  const std::int64_t m = shape.test_size;
-  const std::int64_t d = shape.dimension;
-  const std::int64_t c = shape.outputs;
-  plan.block = config.parallel.block_size.value_or(automatic_block_size(n, plan.grid));
+namespace {
 
-  const bool run = command == PlannedCommand::run;
-  const bool single =
-      config.regression && config.regression->precision == Precision::single_precision;
-  const bool gram_output = !run || config.output.gram;
-  const bool draws =
-      run && config.dynamics && config.dynamics->initial == InitialFunction::gaussian_process;
-  const bool eigen = run && (config.dynamics || config.spectrum);
-
-  const std::int64_t row_samples = largest_local(n, plan.block, plan.grid.rows);
-  const std::int64_t col_samples = largest_local(n, plan.block, plan.grid.cols);
-  const std::int64_t test_samples = largest_local(m, plan.block, plan.grid.cols);
-  const std::int64_t slices = (row_samples + col_samples + test_samples) * d * kDouble;
-  const std::int64_t targets = (n + m) * c * kDouble;
-  const std::int64_t tiles = KernelMatrix<double>::kTileBytes;
-  const auto stage = [&](const std::string& name, std::vector<StageMemory::Item> items) {
-    items.push_back({"program, MPI, BLAS", kProgramBytes});
-    items.push_back({"targets (whole)", targets});
-    plan.stages.push_back({name, std::move(items)});
-  };
-  const auto with_data = [&](const std::string& name, std::vector<StageMemory::Item> items) {
-    items.push_back({"samples of rows and columns", slices});
-    items.push_back({"tile buffers", tiles});
-    stage(name, std::move(items));
-  };
-  const auto work = [&](const char* phase, double flop, double bytes, double efficiency) {
-    plan.work.push_back({phase, flop, bytes, efficiency});
-  };
-
-  const double nn = static_cast<double>(n) * static_cast<double>(n);
-  const auto dn = static_cast<double>(n);
-  const auto dm = static_cast<double>(m);
-  const auto dd = static_cast<double>(d);
-  const auto dc = static_cast<double>(c);
-  const double one_triangle = nn * dd;
-  const double kernel_rate = 0.6;
-
-  stage("read data", {{"share of all samples", ((n + m) / ranks + 1) * d * kDouble},
-                      {"samples of rows and columns", slices}});
-  work("read data", 0.0, (dn + dm) * dd * 8.0, 1.0);
-  work("load samples", 0.0, static_cast<double>(slices) * ranks, 1.0);
-  if (draws) {
-    const std::int64_t points = n + m;
-    with_data("initial function", {{"NNGP matrix", local_elements(plan, points, points) * kDouble},
-                                   {"samples of the joint matrix", 2 * slices},
-                                   {"draws", 4 * points * c * kDouble}});
-    const double both = static_cast<double>(points);
-    work("initial function", both * both * dd + both * both * both / 3.0 + both * both * dc,
-         both * both * 8.0, 0.5);
-  }
-  if (gram_output) {
-    with_data("kernel output", {{"kernel matrix", local_elements(plan, n, n) * kDouble},
-                                {"transfer buffers", 2 * kTransferBytes}});
-    work("kernel output", 2.0 * one_triangle + 2.0 * dn * dm * dd, (nn + dn * dm) * 8.0,
-         kernel_rate);
-  }
-  if (run && config.regression) {
-    const std::int64_t real = single ? 4 : 8;
-    with_data("regression",
-              {{"kernel matrix and its factor", local_elements(plan, n, n) * real},
-               {"samples in single precision", single ? slices / 2 : 0},
-               {"coefficients, residuals", 6 * n * c * kDouble + 2 * m * c * kDouble}});
-    const double speed_up = single ? 2.0 : 1.0;
-    work("gram", one_triangle, nn * static_cast<double>(real) / 2.0, kernel_rate * speed_up);
-    work("factor", dn * nn / 3.0, nn * static_cast<double>(real) / 2.0, 0.5 * speed_up);
-    // The condition estimate takes at most 11 solves with one right-hand side, each a pass over the
-    // factor (Higham 1988).
-    work("condition", 22.0 * nn, 0.0, 0.02 * speed_up);
-    work("solve", 2.0 * nn * dc, 0.0, 0.1 * speed_up);
-    work("residual", one_triangle + 2.0 * nn * dc, 0.0, kernel_rate);
-    if (m > 0) {
-      work("test predictions", 2.0 * dn * dm * (dd + dc), 0.0, kernel_rate);
+/// Puts a plan together stage by stage; each member adds the memory and the work of one.
+class Planner {
+ public:
+  Planner(const RunConfig& config, const DataShape& shape, int ranks)
+      : n_(shape.train_size), m_(shape.test_size), d_(shape.dimension), c_(shape.outputs) {
+    plan_.shape = shape;
+    plan_.ranks = ranks;
+    plan_.grid = config.parallel.grid.value_or(automatic_grid(ranks));
+    const std::int64_t needed = static_cast<std::int64_t>(plan_.grid.rows) * plan_.grid.cols;
+    if (needed != ranks) {
+      throw ConfigError(
+          fmt::format("parallel.grid = [{}, {}] needs {} ranks, and there are {}; set it to "
+                      "\"auto\" or start as many ranks",
+                      plan_.grid.rows, plan_.grid.cols, needed, ranks));
     }
+    // A block larger than the matrix is the matrix; without the bound the libraries would size
+    // workspaces by it.
+    plan_.block = std::clamp<std::int64_t>(
+        config.parallel.block_size.value_or(automatic_block_size(n_, plan_.grid)), 1,
+        std::max<std::int64_t>(1, n_));
+    slices_ = (largest_local(n_, plan_.block, plan_.grid.rows) +
+               largest_local(n_, plan_.block, plan_.grid.cols) +
+               largest_local(m_, plan_.block, plan_.grid.cols)) *
+              d_ * kDouble;
   }
-  std::int64_t times = 0;
-  if (run && config.dynamics) {
-    times = static_cast<std::int64_t>(config.dynamics->times.size());
-    plan.times_per_batch = std::clamp<std::int64_t>(
-        kTrajectoryBytes / std::max<std::int64_t>(1, n * c * kDouble), 1, times);
+
+  Plan finished() {
+    plan_.file_bytes = static_cast<std::int64_t>(file_bytes_) + (1 << 20);
+    work("write", 0.0, file_bytes_, 1.0);
+    return std::move(plan_);
   }
-  if (eigen) {
-    const std::int64_t matrix = local_elements(plan, n, n);
-    const std::int64_t workspace = eigen_workspace(n, plan.block, plan.grid);
-    with_data("eigensystem", {{"kernel matrix", matrix * kDouble},
-                              {"eigenvectors", matrix * kDouble},
-                              {"workspace of p?syevd", workspace * kDouble}});
-    // Householder reduction runs at memory speed: half of its 4/3 n^3 flop are matrix-vector
-    // products.
-    work("gram for eigen", one_triangle, nn * 4.0, kernel_rate);
-    work("eigensystem", 9.0 * nn * dn, nn * 8.0, 0.35);
-    if (workspace > std::numeric_limits<std::int32_t>::max()) {
-      plan.broken_limits.push_back(
-          fmt::format("the eigensolver p?syevd needs a workspace of {} values on a rank, above its "
-                      "32-bit limit of 2147483647",
-                      workspace));
+
+  void data() {
+    stage("read data", {{"share of all samples", ((n_ + m_) / plan_.ranks + 1) * d_ * kDouble},
+                        {"samples of rows and columns", slices_}});
+    work("read data", 0.0, static_cast<double>((n_ + m_) * d_ * kDouble), 1.0);
+    work("load samples", 0.0, static_cast<double>(slices_) * plan_.ranks, 1.0);
+    file_bytes_ += static_cast<double>((n_ + m_) * (c_ + 2) * kDouble);
+  }
+
+  void kernel_output() {
+    with_samples("kernel output", {{"kernel matrix", local_elements(plan_, n_, n_) * kDouble},
+                                   {"transfer buffers", 2 * kGatherBytes}});
+    work("kernel output", 2.0 * one_triangle() + cross_products(1), (square() + pairs()) * kDouble,
+         kKernelRate);
+    file_bytes_ += (square() + pairs()) * kDouble;
+  }
+
+  void initial_function() {
+    const std::int64_t points = n_ + m_;
+    with_samples("initial function",
+                 {{"NNGP matrix", local_elements(plan_, points, points) * kDouble},
+                  {"samples of the joint matrix", 2 * slices_},
+                  {"draws", 4 * points * c_ * kDouble}});
+    const auto order = static_cast<double>(points);
+    work("initial function", order * order * (static_cast<double>(d_ + c_) + order / 3.0),
+         order * order * kDouble, kFactorRate);
+    limit([&] { check_cholesky_size(points, plan_.block, plan_.grid); });
+  }
+
+  void regression(const RegressionOptions& options) {
+    const bool single = options.precision == Precision::single_precision;
+    const std::int64_t real = single ? 4 : kDouble;
+    const double speed = single ? 2.0 : 1.0;
+    with_samples("regression",
+                 {{"kernel matrix and its factor", local_elements(plan_, n_, n_) * real},
+                  {"samples in single precision", single ? slices_ / 2 : 0},
+                  {"coefficients, residuals, f0", (8 * n_ + 3 * m_) * c_ * kDouble}});
+    const double stored = square() * static_cast<double>(real) / 2.0;
+    work("gram", one_triangle(), stored, kKernelRate * speed);
+    work("factor", static_cast<double>(n_) * square() / 3.0, stored, kFactorRate * speed);
+    // At most 11 solves with one right-hand side (Higham 1988), each a pass over the factor at
+    // memory speed.
+    work("condition", 22.0 * square(), 0.0, kVectorRate * speed);
+    work("solve", 2.0 * square() * static_cast<double>(c_), 0.0, 5.0 * kVectorRate * speed);
+    work("residual", one_triangle() + 2.0 * square() * static_cast<double>(c_), 0.0, kKernelRate);
+    if (m_ > 0) {
+      work("test predictions", cross_products(1) + 2.0 * pairs() * static_cast<double>(c_), 0.0,
+           kKernelRate);
     }
-    if (config.spectrum && config.spectrum->vectors) {
-      with_data("eigenvector output",
-                {{"eigenvectors", matrix * kDouble}, {"transfer buffers", 2 * kTransferBytes}});
-    }
+    limit([&] { check_cholesky_size(n_, plan_.block, plan_.grid); });
+    file_bytes_ += static_cast<double>((n_ + m_) * c_ * kDouble);
   }
-  if (times > 0) {
-    const std::int64_t columns = plan.times_per_batch * c;
-    const double total = static_cast<double>(times) * dc;
-    const double batches =
-        static_cast<double>((times + plan.times_per_batch - 1) / plan.times_per_batch);
-    with_data("dynamics", {{"eigenvectors", local_elements(plan, n, n) * kDouble},
-                           {"trajectory (one batch of times)",
-                            7 * n * columns * kDouble + 2 * m * columns * kDouble}});
+
+  void eigensystem() {
+    const std::int64_t matrix = local_elements(plan_, n_, n_);
+    with_samples("eigensystem",
+                 {{"kernel matrix", matrix * kDouble},
+                  {"eigenvectors", matrix * kDouble},
+                  {"workspace of p?syevd", eigen_workspace(n_, plan_.block, plan_.grid) * kDouble},
+                  {"residuals, f0", (3 * n_ + m_) * c_ * kDouble}});
+    work("gram for eigen", one_triangle(), square() * kDouble / 2.0, kKernelRate);
+    work("eigensystem", 9.0 * square() * static_cast<double>(n_), square() * kDouble, kEigenRate);
+    limit([&] { check_eigen_size(n_, plan_.block, plan_.grid); });
+  }
+
+  void spectrum(const SpectrumOptions& options) {
+    const std::int64_t count = std::min(n_, options.count.value_or(n_));
+    const double vectors =
+        options.vectors ? static_cast<double>(count) * static_cast<double>(n_) * kDouble : 0.0;
+    with_samples("spectrum", {{"eigenvectors", local_elements(plan_, n_, n_) * kDouble},
+                              {"probes", 6 * n_ * kProbes * kDouble},
+                              {"transfer buffers", options.vectors ? 2 * kGatherBytes : 0}});
+    work("spectrum", one_triangle() + 8.0 * square() * static_cast<double>(kProbes), vectors,
+         kKernelRate);
+    file_bytes_ += vectors;
+  }
+
+  void dynamics(const DynamicsOptions& options, bool store) {
+    const auto times = static_cast<std::int64_t>(options.times.size());
+    const std::int64_t one_time = std::max<std::int64_t>(1, std::max(n_, m_) * c_ * kDouble);
+    plan_.times_per_batch = std::clamp<std::int64_t>(kTrajectoryBytes / one_time, 1, times);
+    const std::int64_t columns = plan_.times_per_batch * c_;
+    with_samples("dynamics", {{"eigenvectors", local_elements(plan_, n_, n_) * kDouble},
+                              {"a batch of times on the training set", 7 * n_ * columns * kDouble},
+                              {"a batch of times on the test set", 4 * m_ * columns * kDouble}});
+    const auto all_columns = static_cast<double>(times * c_);
+    const auto batches =
+        static_cast<double>((times + plan_.times_per_batch - 1) / plan_.times_per_batch);
     work("dynamics",
-         6.0 * nn * total + batches * one_triangle + 2.0 * nn * total +
-             2.0 * dn * dm * (batches * dd + total),
-         0.0, 0.5);
-  }
-  const std::int64_t local = local_elements(plan, n, n);
-  if (run && local > std::numeric_limits<std::int32_t>::max()) {
-    plan.broken_limits.push_back(
-        fmt::format("a rank's part of the kernel matrix has {} elements, above the 2147483647 that "
-                    "p?potrf can index",
-                    local));
+         8.0 * square() * all_columns + batches * one_triangle() + cross_products(batches) +
+             2.0 * pairs() * all_columns,
+         0.0, kKernelRate);
+    if (store) {
+      file_bytes_ += static_cast<double>(times) * static_cast<double>(m_ * c_ * kDouble);
+    }
   }
 
-  double file = (dn + dm) * (dc * 8.0 + 16.0);
-  file += run && config.regression ? (dn + dm) * dc * 8.0 : 0.0;
-  file += gram_output ? (nn + dn * dm + dm) * 8.0 : 0.0;
-  file += config.output.predictions ? static_cast<double>(times) * dm * dc * 8.0 : 0.0;
-  file += run && config.output.model ? dn * dd * 8.0 : 0.0;
-  if (run && config.spectrum && config.spectrum->vectors) {
-    file += dn * static_cast<double>(config.spectrum->count.value_or(n)) * 8.0;
+  void model() {
+    with_samples("model",
+                 {{"share of the training samples", (n_ / plan_.ranks + 1) * d_ * kDouble}});
+    work("model", 0.0, static_cast<double>(n_ * d_ * kDouble), 1.0);
+    file_bytes_ += static_cast<double>(n_ * d_ * kDouble);
   }
-  plan.file_bytes = static_cast<std::int64_t>(file) + (1 << 20);
-  work("write", 0.0, file, 1.0);
-  return plan;
+
+ private:
+  // Fractions of the matrix-product rate that the phases reached on the machine of README's
+  // measurements.
+  static constexpr double kKernelRate = 0.65;
+  static constexpr double kFactorRate = 0.7;
+  static constexpr double kEigenRate =
+      0.3;  // half of the reduction to tridiagonal form are matrix-vector products
+  static constexpr double kVectorRate = 0.02;  // bound by memory
+
+  void stage(const std::string& name, std::vector<StageMemory::Item> items) {
+    items.push_back({"program, MPI, BLAS", kProgramBytes});
+    items.push_back({"targets (whole)", (n_ + m_) * c_ * kDouble});
+    plan_.stages.push_back({name, std::move(items)});
+  }
+  void with_samples(const std::string& name, std::vector<StageMemory::Item> items) {
+    items.push_back({"samples of rows and columns", slices_});
+    items.push_back({"tile buffer", KernelMatrix<double>::kTileBytes});
+    stage(name, std::move(items));
+  }
+  void work(const char* phase, double flop, double bytes, double efficiency) {
+    plan_.work.push_back({phase, flop, bytes, efficiency});
+  }
+  template <class Check>
+  void limit(Check&& check) {
+    try {
+      check();
+    } catch (const ResourceError& error) {
+      plan_.broken_limits.emplace_back(error.what());
+    }
+  }
+  [[nodiscard]] double square() const { return static_cast<double>(n_) * static_cast<double>(n_); }
+  [[nodiscard]] double pairs() const { return static_cast<double>(n_) * static_cast<double>(m_); }
+  [[nodiscard]] double one_triangle() const { return square() * static_cast<double>(d_); }
+  [[nodiscard]] double cross_products(double repeats) const {
+    return 2.0 * repeats * pairs() * static_cast<double>(d_);
+  }
+
+  std::int64_t n_;
+  std::int64_t m_;
+  std::int64_t d_;
+  std::int64_t c_;
+  std::int64_t slices_ = 0;
+  double file_bytes_ = 0.0;
+  Plan plan_;
+};
+
+}  // namespace
+
+Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, PlannedCommand command) {
+  Planner planner(config, shape, ranks);
+  planner.data();
+  if (command == PlannedCommand::gram || config.output.gram) {
+    planner.kernel_output();
+  }
+  if (command == PlannedCommand::gram) {
+    return planner.finished();
+  }
+  if (config.dynamics && config.dynamics->initial == InitialFunction::gaussian_process) {
+    planner.initial_function();
+  }
+  if (config.regression) {
+    planner.regression(*config.regression);
+  }
+  if (config.dynamics || config.spectrum) {
+    planner.eigensystem();
+  }
+  if (config.spectrum) {
+    planner.spectrum(*config.spectrum);
+  }
+  if (config.dynamics) {
+    planner.dynamics(*config.dynamics, config.output.predictions);
+  }
+  if (config.output.model) {
+    planner.model();
+  }
+  return planner.finished();
 }
 
 int smallest_fitting_ranks(const RunConfig& config, const DataShape& shape,
                            std::int64_t bytes_per_rank, PlannedCommand command) {
   RunConfig automatic = config;
   automatic.parallel.grid.reset();
+  automatic.parallel.block_size.reset();
   constexpr int kMost = 1 << 20;
   for (int ranks = 1; ranks <= kMost; ranks += ranks < 64 ? 1 : ranks / 64) {
     const Plan plan = make_plan(automatic, shape, ranks, command);
@@ -223,35 +289,62 @@ int smallest_fitting_ranks(const RunConfig& config, const DataShape& shape,
   return 0;
 }
 
-std::int64_t available_memory_per_rank(int ranks_on_node) {
-  std::int64_t available = std::numeric_limits<std::int64_t>::max();
-  std::ifstream meminfo("/proc/meminfo");
-  for (std::string line; std::getline(meminfo, line);) {
+namespace {
+
+/// The first number in a file, or -1.
+std::int64_t read_number(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::int64_t value = 0;
+  return file >> value ? value : -1;
+}
+
+/// The number after `name` in a file of lines "name value ...", or -1.
+std::int64_t read_field(const std::filesystem::path& path, const std::string& name) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
     std::istringstream fields(line);
-    std::string name;
-    std::int64_t kib = 0;
-    if (fields >> name >> kib && name == "MemAvailable:") {
-      available = kib * 1024;
-    }
-  }
-  // A container or batch job may be allowed less than the machine has: control groups, version 2
-  // and 1.
-  const auto read_number = [](const char* path) {
-    std::ifstream file(path);
+    std::string first;
     std::int64_t value = 0;
-    return file >> value ? value : -1;
-  };
-  for (const auto& [limit_path, usage_path] :
-       {std::pair{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"},
-        std::pair{"/sys/fs/cgroup/memory/memory.limit_in_bytes",
-                  "/sys/fs/cgroup/memory/memory.usage_in_bytes"}}) {
-    const std::int64_t limit = read_number(limit_path);
-    const std::int64_t usage = read_number(usage_path);
-    if (limit > 0 && usage >= 0) {
-      available = std::min(available, std::max<std::int64_t>(0, limit - usage));
+    if (fields >> first >> value && first == name) {
+      return value;
     }
   }
-  return available / ranks_on_node;
+  return -1;
+}
+
+/// What this process's control group (version 2) and all above it leave: a batch job or container
+/// may be allowed less than the machine has. Page cache counts as used there, and can be taken
+/// back.
+std::int64_t left_by_control_groups() {
+  std::int64_t left = std::numeric_limits<std::int64_t>::max();
+  std::ifstream groups("/proc/self/cgroup");
+  std::string line;
+  while (std::getline(groups, line) && !line.starts_with("0::")) {
+  }
+  const std::filesystem::path root = "/sys/fs/cgroup";
+  std::filesystem::path group = line.size() > 4 ? line.substr(4) : "";  // after "0::/"
+  while (true) {
+    const std::filesystem::path folder = root / group;
+    const std::int64_t limit = read_number(folder / "memory.max");
+    const std::int64_t used = read_number(folder / "memory.current");
+    if (limit >= 0 && used >= 0) {
+      const std::int64_t cache =
+          std::max<std::int64_t>(0, read_field(folder / "memory.stat", "inactive_file"));
+      left = std::min(left, std::max<std::int64_t>(0, limit - used + cache));
+    }
+    if (group.empty()) {
+      return left;
+    }
+    group = group.parent_path();
+  }
+}
+
+}  // namespace
+
+std::int64_t available_memory_per_rank(int ranks_on_node) {
+  const std::int64_t kib = read_field("/proc/meminfo", "MemAvailable:");
+  const std::int64_t machine = kib < 0 ? std::numeric_limits<std::int64_t>::max() : kib * 1024;
+  return std::min(machine, left_by_control_groups()) / ranks_on_node;
 }
 
 std::int64_t peak_resident_bytes() {
@@ -274,10 +367,11 @@ std::string obstacle(const Plan& plan, const RunConfig& config, std::int64_t ava
     return "";
   }
   const int ranks = smallest_fitting_ranks(config, plan.shape, available_bytes, command);
-  return reason +
-         (ranks > 0 ? fmt::format("; the smallest number of ranks that fits, with {} each, is {}",
-                                  format_bytes(static_cast<double>(available_bytes)), ranks)
-                    : "; no number of ranks with this memory each fits: reduce data.train_size");
+  return reason + (ranks > 0
+                       ? fmt::format("; the smallest number of ranks that fits, on an automatic "
+                                     "grid with {} each, is {}",
+                                     format_bytes(static_cast<double>(available_bytes)), ranks)
+                       : "; no number of ranks with this memory each fits: reduce data.train_size");
 }
 
 std::string describe(const Plan& plan, std::int64_t available_bytes, double rate) {

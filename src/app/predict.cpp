@@ -15,6 +15,7 @@
 #include <ntkflow/regression/scores.hpp>
 
 #include "commands.hpp"
+#include "fail_together.hpp"
 #include "problem.hpp"
 #include "report.hpp"
 #include "results.hpp"
@@ -132,6 +133,10 @@ DataFormat chosen_format(const CommandLine& line, const Model& model) {
   if (name == "csv") {
     return DataFormat::csv;
   }
+  if (line.format.empty()) {
+    throw ConfigError(
+        "the model was trained on synthetic data: name the format of the inputs with --format");
+  }
   throw ConfigError(fmt::format("--format {}: allowed are idx, hdf5 and csv", name));
 }
 
@@ -144,6 +149,27 @@ Matrix<double> read_training_inputs(const Hdf5Reader& file, const Model& model,
     file.read_rows("/model/train_input", map.to_global({first}).value, count, x.column(first));
   }
   return x;
+}
+
+/// Refuses before work what does not fit: training inputs of this rank's rows, new inputs of its
+/// columns, coefficients.
+void require_memory(const Communicator& comm, const Model& model, std::int64_t m) {
+  const GridShape grid = automatic_grid(comm.size());
+  const std::int64_t block = automatic_block_size(model.train_size, grid);
+  const std::int64_t samples = BlockCyclic(model.train_size, block, grid.rows, 0).local_size() +
+                               BlockCyclic(m, block, grid.cols, 0).local_size();
+  const std::int64_t bytes =
+      (samples * model.dimension + (2 * model.train_size + 3 * m) * model.coefficients.cols()) * 8 +
+      kProgramBytes;
+  const std::int64_t available = comm.min(available_memory_per_rank(comm.split_by_node().size()));
+  if (bytes > available) {
+    throw ResourceError(
+        fmt::format("these predictions need {} on each of {} ranks, and {} is available to each; "
+                    "use ranks on more "
+                    "nodes, or predict for fewer inputs at a time",
+                    format_bytes(static_cast<double>(bytes)), comm.size(),
+                    format_bytes(static_cast<double>(available))));
+  }
 }
 
 }  // namespace
@@ -165,52 +191,56 @@ void predict(const Communicator& comm, const CommandLine& line) {
   });
   const std::int64_t outputs = model.coefficients.cols();
   const std::int64_t m = inputs->size();
+  require_memory(comm, model, m);
   check_output(comm, *line.output_file, line.overwrite, m * (outputs + 2) * 8);
 
-  const auto grid = ProcessGrid::create(comm, automatic_grid(comm.size()));
-  const std::int64_t block = automatic_block_size(model.train_size, grid->shape());
-  const BlockCyclic rows(model.train_size, block, grid->shape().rows, grid->row());
-  const BlockCyclic cols(m, block, grid->shape().cols, grid->col());
-  const auto evaluator =
-      std::make_shared<const KernelEvaluator<double>>(model.architecture, model.dimension);
-  std::shared_ptr<const KernelSamples<double>> train;
-  std::shared_ptr<const KernelSamples<double>> fresh;
-  report.phase("read data", 0.0, static_cast<double>((model.train_size + m) * model.dimension * 8),
-               [&] {
-                 collectively(comm, [&] {
-                   train = std::make_shared<const KernelSamples<double>>(
-                       *evaluator, read_training_inputs(*file, model, rows));
-                   const auto positions = local_positions(cols);
-                   Matrix<double> x = inputs->read(positions);
-                   model.preprocessor.apply(x.view(), line.inputs, positions.data());
-                   fresh = std::make_shared<const KernelSamples<double>>(*evaluator, std::move(x));
-                 });
-               });
-  const KernelMatrix<double> kernel(grid, evaluator, model.type, rows, train, cols, fresh);
-  const double pairs = static_cast<double>(model.train_size) * static_cast<double>(m);
-  const Matrix<double> prediction =
-      report.phase("predictions", 2.0 * pairs * static_cast<double>(model.dimension + outputs), 0.0,
-                   [&] { return kernel.multiply_transposed(model.coefficients, report); });
+  fail_together(comm, *line.output_file, [&] {
+    const auto grid = ProcessGrid::create(comm, automatic_grid(comm.size()));
+    const std::int64_t block = automatic_block_size(model.train_size, grid->shape());
+    const BlockCyclic rows(model.train_size, block, grid->shape().rows, grid->row());
+    const BlockCyclic cols(m, block, grid->shape().cols, grid->col());
+    const auto evaluator =
+        std::make_shared<const KernelEvaluator<double>>(model.architecture, model.dimension);
+    std::shared_ptr<const KernelSamples<double>> train;
+    std::shared_ptr<const KernelSamples<double>> fresh;
+    report.phase(
+        "read data", 0.0, static_cast<double>((model.train_size + m) * model.dimension * 8), [&] {
+          collectively(comm, [&] {
+            train = std::make_shared<const KernelSamples<double>>(
+                *evaluator, read_training_inputs(*file, model, rows));
+            const auto positions = local_positions(cols);
+            Matrix<double> x = inputs->read(positions);
+            model.preprocessor.apply(x.view(), line.inputs, positions.data());
+            fresh = std::make_shared<const KernelSamples<double>>(*evaluator, std::move(x));
+          });
+        });
+    const KernelMatrix<double> kernel(grid, evaluator, model.type, rows, train, cols, fresh);
+    const double pairs = static_cast<double>(model.train_size) * static_cast<double>(m);
+    const Matrix<double> prediction =
+        report.phase("predictions", 2.0 * pairs * static_cast<double>(model.dimension + outputs),
+                     0.0, [&] { return kernel.multiply_transposed(model.coefficients, report); });
 
-  ResultFile result(comm, *line.output_file, line.overwrite);
-  write_provenance(result, comm, line.text, grid->shape(), block, threads);
-  write_index_scale(result, "/sample", "row of the inputs", m);
-  write_index_scale(result, "/output", "output of the network", outputs);
-  result.attribute("/prediction", "model", line.file);
-  result.attribute("/prediction", "inputs", line.inputs);
-  result.write({"/prediction/output",
-                "outputs at the new samples",
-                "1",
-                {m, outputs},
-                {"/sample", "/output"}},
-               row_major(prediction.view()));
-  if (model.has_classes) {
-    result.write({"/prediction/class", "predicted class of each new sample", "1", {m}, {"/sample"}},
-                 predicted_classes(prediction.view()));
-  }
-  write_timing(result, report.phases());
-  result.commit();
-  report.line(fmt::format("{} predictions\nresult: {}", m, result.path()));
+    ResultFile result(comm, *line.output_file, line.overwrite);
+    write_provenance(result, comm, line.text, grid->shape(), block, threads);
+    write_index_scale(result, "/sample", "row of the inputs", m);
+    write_index_scale(result, "/output", "output of the network", outputs);
+    result.attribute("/prediction", "model", line.file);
+    result.attribute("/prediction", "inputs", line.inputs);
+    result.write({"/prediction/output",
+                  "outputs at the new samples",
+                  "1",
+                  {m, outputs},
+                  {"/sample", "/output"}},
+                 row_major(prediction.view()));
+    if (model.has_classes) {
+      result.write(
+          {"/prediction/class", "predicted class of each new sample", "1", {m}, {"/sample"}},
+          predicted_classes(prediction.view()));
+    }
+    write_timing(result, report.phases());
+    result.commit();
+    report.line(fmt::format("{} predictions\nresult: {}", m, result.path()));
+  });
 }
 
 }  // namespace ntkflow::app

@@ -172,7 +172,7 @@ Problem prepare(const Communicator& comm, const CommandLine& line, PlannedComman
       throw ResourceError("this problem does not fit: " + reason);
     }
     if (const std::string fault = blas_self_test(); !fault.empty()) {
-      throw ResourceError(fault + "; try OPENBLAS_CORETYPE=Haswell or another BLAS");
+      throw ResourceError(fault);
     }
   });
   check_output(comm, problem.config.output.file, line.overwrite, problem.plan.file_bytes);

@@ -22,9 +22,10 @@ struct Report::Log {
   std::shared_ptr<spdlog::logger> problems;
   std::shared_ptr<spdlog::logger> json;  ///< null without --log-json
 
-  void event(nlohmann::json fields) const {
+  void event(const nlohmann::json& fields) const {
     if (json) {
-      json->info(fields.dump());
+      // A path may hold bytes that are no UTF-8; the log must not fail for it.
+      json->info(fields.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
       json->flush();
     }
   }

@@ -42,11 +42,11 @@ void write_split(ResultFile& file, const std::string& name, const SplitInfo& spl
   }
 }
 
-/// Columns of a block-cyclic matrix as rows of a data set, in rounds that keep buffers small.
-/// `row_of` maps the first and the last column of a share to its first row.
+/// Columns of a block-cyclic matrix as rows of a data set from `first_row` on, in rounds that keep
+/// buffers small.
 void write_columns_as_rows(ResultFile& file, const std::string& path,
                            const DistMatrix<double>& matrix, std::int64_t first_row) {
-  const std::int64_t step = columns_per_round(matrix, kTransferBytes);
+  const std::int64_t step = columns_per_round(matrix, kGatherBytes);
   const Communicator& comm = matrix.grid()->comm();
   for (std::int64_t begin = 0; begin < matrix.cols(); begin += step) {
     const std::int64_t end = std::min(matrix.cols(), begin + step);
@@ -155,7 +155,7 @@ void write_kernel_matrices(ResultFile& file, const KernelMatrix<double>& train,
   const ProcessGrid& grid = *test->grid();
   const std::int64_t deal = test->block() * grid.shape().cols;
   const std::int64_t affordable =
-      kTransferBytes * grid.comm().size() / std::max<std::int64_t>(1, n * 8);
+      kGatherBytes * grid.comm().size() / std::max<std::int64_t>(1, n * 8);
   const std::int64_t step = std::max<std::int64_t>(1, affordable / deal) * deal;
   for (std::int64_t begin = 0; begin < m; begin += step) {
     write_columns_as_rows(file, "/kernel/test_train",
@@ -197,16 +197,20 @@ void write_model(ResultFile& file, const Problem& problem) {
     ++number;
   }
   file.attribute("/model", "preprocess", names);
-  file.attribute("/model", "input_format", std::string([&] {
-                   switch (problem.config.data.format) {
-                     case DataFormat::hdf5:
-                       return "hdf5";
-                     case DataFormat::csv:
-                       return "csv";
-                     default:
-                       return "idx";
-                   }
-                 }()));
+  const auto format_name = [](DataFormat format) -> std::string {
+    switch (format) {
+      case DataFormat::idx:
+        return "idx";
+      case DataFormat::hdf5:
+        return "hdf5";
+      case DataFormat::csv:
+        return "csv";
+      case DataFormat::synthetic:
+        return "synthetic";
+    }
+    return "";
+  };
+  file.attribute("/model", "input_format", format_name(problem.config.data.format));
   file.attribute(
       "/model", "has_classes",
       static_cast<std::int64_t>(problem.dataset->split(Split::train).label.empty() ? 0 : 1));
@@ -255,7 +259,7 @@ void write_spectrum(ResultFile& file, const SpectrumSummary& summary,
   // share is turned round.
   const DistMatrix<double>& vectors = eigen.vectors;
   const Communicator& comm = vectors.grid()->comm();
-  const std::int64_t step = columns_per_round(vectors, kTransferBytes);
+  const std::int64_t step = columns_per_round(vectors, kGatherBytes);
   for (std::int64_t begin = n - count; begin < n; begin += step) {
     const std::int64_t end = std::min(n, begin + step);
     Matrix<double> mine = gather_columns(vectors, begin, end);

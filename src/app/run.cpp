@@ -1,16 +1,19 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <optional>
 
 #include <fmt/format.h>
 
+#include <ntkflow/base/numbers.hpp>
 #include <ntkflow/dynamics/gradient_flow.hpp>
 #include <ntkflow/dynamics/initial_function.hpp>
 #include <ntkflow/regression/fit.hpp>
 #include <ntkflow/regression/scores.hpp>
 
 #include "commands.hpp"
+#include "fail_together.hpp"
 #include "problem.hpp"
 #include "results.hpp"
 
@@ -26,8 +29,9 @@ struct Run {
   TrainingKernel<double> training;
   std::optional<KernelMatrix<double>> test;  ///< absent without a test set
   InitialValues initial;
-  Matrix<double> residual;  ///< y - f_0 on the training set, [N x C]
-  double ridge = 0.0;       ///< absolute
+  Matrix<double> residual;     ///< y - f_0 on the training set, [N x C]
+  double ridge = 0.0;          ///< absolute
+  double mean_diagonal = 0.0;  ///< trace(K)/N, for a ridge that is relative to it
 
   [[nodiscard]] const SplitInfo& split(Split which) const { return problem.dataset->split(which); }
 };
@@ -62,12 +66,15 @@ void draw_initial_function(Run& run) {
           run.problem.train_size(), outputs, dynamics->seed);
     });
     if (const auto* failure = std::get_if<NotPositiveDefinite>(&outcome)) {
-      throw NumericalError(fmt::format(
-          "no initial function can be drawn: the NNGP covariance of training and test samples is "
-          "not positive definite (leading "
-          "minor {} of {}), so sample {} repeats an earlier one to rounding; remove it or set "
-          "dynamics.initial = \"zero\"",
-          failure->order, run.problem.train_size() + run.problem.test_size(), failure->order - 1));
+      const std::int64_t position = failure->order - 1;
+      const bool in_train = position < run.problem.train_size();
+      throw NumericalError(
+          fmt::format("no initial function can be drawn: the NNGP covariance of training and test "
+                      "samples is not positive definite, so "
+                      "{} sample {} repeats an earlier one to rounding; remove it or set "
+                      "dynamics.initial = \"zero\"",
+                      in_train ? "training" : "test",
+                      in_train ? position : position - run.problem.train_size()));
     }
     run.initial = std::move(std::get<InitialValues>(outcome));
   }
@@ -83,14 +90,17 @@ void draw_initial_function(Run& run) {
       cause = fmt::format("training sample {} is the same as sample {}", pair.second, pair.first);
     }
   }
+  // In the unit in which the configuration gives the ridge.
+  const bool relative = run.problem.config.regression->ridge.scale == RidgeScale::mean_diagonal;
+  const double unit = relative ? run.mean_diagonal : 1.0;
   throw NumericalError(
       fmt::format("the kernel matrix is not positive definite: its leading minor of order {} of {} "
                   "fails, which adds training sample {} "
                   "(row {} of the source); likely cause: {}; remove the cause or set "
-                  "regression.ridge = {:g} or more (now {:g})",
+                  "regression.ridge = {:.2g} or more (now {:.2g})",
                   failure.order, run.problem.train_size(), position,
                   run.split(Split::train).source_row[static_cast<std::size_t>(position)], cause,
-                  failure.suggested_ridge, run.ridge));
+                  failure.suggested_ridge / unit, run.ridge / unit));
 }
 
 template <class Real>
@@ -104,7 +114,7 @@ std::variant<RegressionFit, NotSolvable> fit(Run& run, const KernelMatrix<Real>&
   for (const DuplicatePair& pair : run.problem.dataset->duplicates()) {
     repeated.push_back(pair.second);
   }
-  auto outcome = report.untimed("factor", [&] {
+  auto outcome = report.untimed("regression", [&] {
     return fit_regression(std::move(k), exact, run.residual, run.ridge, repeated);
   });
   if (const auto* done = std::get_if<RegressionFit>(&outcome)) {
@@ -129,18 +139,24 @@ void regression_stage(Run& run) {
     refuse_singular(run, *failure);
   }
   const auto& fit = std::get<RegressionFit>(outcome);
-  const double n = static_cast<double>(run.problem.train_size());
-  const double eps = options.precision == Precision::single_precision
-                         ? std::numeric_limits<float>::epsilon()
-                         : std::numeric_limits<double>::epsilon();
-  if (fit.reciprocal_condition < n * eps) {
+  if (!std::isfinite(fit.backward_error)) {
+    throw NumericalError(
+        "the solution of the regression is not finite: targets or kernel exceed the range of the "
+        "precision; "
+        "rescale the targets or set regression.precision = \"double\"");
+  }
+  const double noise =
+      static_cast<double>(run.problem.train_size()) *
+      (options.precision == Precision::single_precision ? std::numeric_limits<float>::epsilon()
+                                                        : std::numeric_limits<double>::epsilon());
+  if (fit.reciprocal_condition < noise) {
     report.warning(
         fmt::format("the kernel matrix is singular to working precision: reciprocal condition "
                     "{:.1e} is below N eps = "
                     "{:.1e}; trust no digit of the coefficients, or raise regression.ridge",
-                    fit.reciprocal_condition, n * eps));
+                    fit.reciprocal_condition, noise));
   }
-  if (fit.smallest_pivot.value < n * eps * fit.norm / n) {
+  if (fit.smallest_pivot.value < noise * fit.largest_diagonal) {
     report.warning(fmt::format(
         "the smallest pivot of the factorisation, {:.1e} at training sample {}, is rounding noise",
         fit.smallest_pivot.value, fit.smallest_pivot.index));
@@ -261,7 +277,7 @@ void dynamics_stage(Run& run, const EigenSystem<double>& eigen) {
       const auto batch = std::span<const double>(times).subspan(static_cast<std::size_t>(begin),
                                                                 static_cast<std::size_t>(size));
       const Matrix<double> coefficients = flow.coefficients(batch);
-      identity_error = std::max(identity_error, flow.identity_error(k, batch, coefficients));
+      identity_error = max_or_nan(identity_error, flow.identity_error(k, batch, coefficients));
       Matrix<double> on_train = flow.train_increment(batch);
       add_initial(run.initial.train, on_train);
       score_batch(on_train, train, curves.train_loss, curves.train_accuracy);
@@ -273,6 +289,7 @@ void dynamics_stage(Run& run, const EigenSystem<double>& eigen) {
       score_batch(on_test, test, curves.test_loss, curves.test_accuracy);
       if (store) {
         std::vector<double> rows;
+        rows.reserve(run.comm.rank() == 0 ? static_cast<std::size_t>(on_test.size()) : 0);
         for (std::int64_t i = 0; run.comm.rank() == 0 && i < size; ++i) {
           const auto one = row_major(on_test.view().block(0, i * outputs, test.size(), outputs));
           rows.insert(rows.end(), one.begin(), one.end());
@@ -319,9 +336,12 @@ void dynamics_stage(Run& run, const EigenSystem<double>& eigen) {
 
 void spectrum_stage(Run& run, const EigenSystem<double>& eigen) {
   const KernelOperator k(*run.training.matrix, run.report);
-  const Matrix<double> modes = modes_of(eigen, run.residual);
-  const SpectrumSummary summary = summarise_spectrum(eigen, k, modes, run.ridge);
-  write_spectrum(run.file, summary, eigen, *run.problem.config.spectrum);
+  const PhaseWork& work = run.problem.plan.phase("spectrum");
+  const SpectrumSummary summary = run.report.phase(work.phase, work.flop, work.bytes, [&] {
+    SpectrumSummary result = summarise_spectrum(eigen, k, modes_of(eigen, run.residual), run.ridge);
+    write_spectrum(run.file, result, eigen, *run.problem.config.spectrum);
+    return result;
+  });
   run.report.line(fmt::format(
       "  lambda_max(K/N) {:.6g}, lambda_min {:.3g}, largest learning rate {:.4g}, residual {:.1e}",
       summary.eigenvalue.front(), summary.eigenvalue.back(), summary.max_learning_rate,
@@ -368,64 +388,73 @@ void finish(ResultFile& file, Report& report, const Problem& problem) {
   report.line("result: " + file.path());
 }
 
-}  // namespace
-
-void run(const Communicator& comm, const CommandLine& line) {
-  Report report(comm, line);
-  Problem problem = prepare(comm, line, PlannedCommand::run, report);
-  ResultFile file(comm, problem.config.output.file, line.overwrite);
-  Run state{comm, std::move(problem), report, std::move(file), {}, std::nullopt, {}, {}, 0.0};
-  const RunConfig& config = state.problem.config;
-
-  write_problem(state.file, state.problem, line.text);
-  report.phase("load samples", 0.0, state.problem.plan.phase("load samples").bytes, [&] {
-    state.training = load_training_kernel<double>(state.problem);
-    if (state.problem.test_size() > 0) {
-      state.test.emplace(load_test_kernel(state.problem, state.training));
-    }
-  });
-  if (config.output.gram) {
-    const PhaseWork& work = state.problem.plan.phase("kernel output");
-    report.phase(work.phase, work.flop, work.bytes, [&] {
-      write_kernel_matrices(state.file, *state.training.matrix, state.test ? &*state.test : nullptr,
-                            report);
-    });
-  }
-  draw_initial_function(state);
-  if (config.regression) {
-    const auto diagonal = state.training.matrix->column_diagonal();
-    state.ridge = absolute_ridge(config.regression->ridge,
-                                 std::accumulate(diagonal.begin(), diagonal.end(), 0.0),
-                                 state.problem.train_size());
-    regression_stage(state);
-  }
-  if (config.dynamics || config.spectrum) {
-    eigen_stages(state);
-  }
-  if (config.output.model) {
-    write_model(state.file, state.problem);
-  }
-  finish(state.file, report, state.problem);
-}
-
-void gram(const Communicator& comm, const CommandLine& line) {
-  Report report(comm, line);
-  const Problem problem = prepare(comm, line, PlannedCommand::gram, report);
-  ResultFile file(comm, problem.config.output.file, line.overwrite);
-  write_problem(file, problem, line.text);
-  TrainingKernel<double> training;
-  std::optional<KernelMatrix<double>> test;
+/// The samples of this rank, and the kernels between them. Collective.
+void load_samples(const Problem& problem, Report& report, TrainingKernel<double>& training,
+                  std::optional<KernelMatrix<double>>& test) {
   report.phase("load samples", 0.0, problem.plan.phase("load samples").bytes, [&] {
     training = load_training_kernel<double>(problem);
     if (problem.test_size() > 0) {
       test.emplace(load_test_kernel(problem, training));
     }
   });
+}
+
+void kernel_output(const Problem& problem, Report& report, ResultFile& file,
+                   const KernelMatrix<double>& train,
+                   const std::optional<KernelMatrix<double>>& test) {
   const PhaseWork& work = problem.plan.phase("kernel output");
-  report.phase(work.phase, work.flop, work.bytes, [&] {
-    write_kernel_matrices(file, *training.matrix, test ? &*test : nullptr, report);
+  report.phase(work.phase, work.flop, work.bytes,
+               [&] { write_kernel_matrices(file, train, test ? &*test : nullptr, report); });
+}
+
+void all_stages(Run& run, const std::string& command_line) {
+  const RunConfig& config = run.problem.config;
+  write_problem(run.file, run.problem, command_line);
+  load_samples(run.problem, run.report, run.training, run.test);
+  if (config.output.gram) {
+    kernel_output(run.problem, run.report, run.file, *run.training.matrix, run.test);
+  }
+  draw_initial_function(run);
+  if (config.regression) {
+    const auto diagonal = run.training.matrix->column_diagonal();
+    const double trace = std::accumulate(diagonal.begin(), diagonal.end(), 0.0);
+    run.mean_diagonal = trace / static_cast<double>(run.problem.train_size());
+    run.ridge = absolute_ridge(config.regression->ridge, trace, run.problem.train_size());
+    regression_stage(run);
+  }
+  if (config.dynamics || config.spectrum) {
+    eigen_stages(run);
+  }
+  if (config.output.model) {
+    const PhaseWork& work = run.problem.plan.phase("model");
+    run.report.phase(work.phase, work.flop, work.bytes,
+                     [&] { write_model(run.file, run.problem); });
+  }
+  finish(run.file, run.report, run.problem);
+}
+
+}  // namespace
+
+void run(const Communicator& comm, const CommandLine& line) {
+  Report report(comm, line);
+  Problem problem = prepare(comm, line, PlannedCommand::run, report);
+  ResultFile file(comm, problem.config.output.file, line.overwrite);
+  Run state{comm, std::move(problem), report, std::move(file), {}, std::nullopt, {}, {}, 0.0, 0.0};
+  fail_together(comm, state.file.path(), [&] { all_stages(state, line.text); });
+}
+
+void gram(const Communicator& comm, const CommandLine& line) {
+  Report report(comm, line);
+  const Problem problem = prepare(comm, line, PlannedCommand::gram, report);
+  ResultFile file(comm, problem.config.output.file, line.overwrite);
+  fail_together(comm, file.path(), [&] {
+    write_problem(file, problem, line.text);
+    TrainingKernel<double> training;
+    std::optional<KernelMatrix<double>> test;
+    load_samples(problem, report, training, test);
+    kernel_output(problem, report, file, *training.matrix, test);
+    finish(file, report, problem);
   });
-  finish(file, report, problem);
 }
 
 }  // namespace ntkflow::app

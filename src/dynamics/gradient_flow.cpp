@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include <ntkflow/base/numbers.hpp>
 #include <ntkflow/spectrum/summary.hpp>
 
 namespace ntkflow {
@@ -46,9 +46,7 @@ Matrix<double> GradientFlow::filtered(std::span<const double> times,
 
 double GradientFlow::filter(double lambda, double t) const {
   const std::int64_t n = modes_.rows();
-  const double rounding =
-      static_cast<double>(n) * std::numeric_limits<double>::epsilon() * eigen_->values.back();
-  return lambda + ridge_ > rounding ? flow_filter(lambda + ridge_, t, n) : 0.0;
+  return lambda + ridge_ > rounding_level(*eigen_) ? flow_filter(lambda + ridge_, t, n) : 0.0;
 }
 
 Matrix<double> GradientFlow::coefficients(std::span<const double> times) const {
@@ -78,8 +76,8 @@ double GradientFlow::identity_error(const LinearOperator& k, std::span<const dou
       difference += (left - r[i]) * (left - r[i]);
       norm += r[i] * r[i];
     }
-    if (norm > 0.0) {
-      worst = std::max(worst, std::sqrt(difference / norm));
+    if (norm != 0.0) {
+      worst = max_or_nan(worst, std::sqrt(difference / norm));
     }
   }
   return worst;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include <ntkflow/base/numbers.hpp>
 #include <ntkflow/base/timer.hpp>
 #include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/dist/redistribute.hpp>
@@ -30,7 +31,7 @@ void add_to_diagonal(DistMatrix<Real>& a, double value) {
 double largest_magnitude(const double* values, std::int64_t n) {
   double largest = 0.0;
   for (std::int64_t i = 0; i < n; ++i) {
-    largest = std::max(largest, std::abs(values[i]));
+    largest = max_or_nan(largest, std::abs(values[i]));
   }
   return largest;
 }
@@ -128,6 +129,7 @@ std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<Real> k,
   RegressionFit fit;
   fit.ridge = ridge;
   fit.norm = norm;
+  fit.largest_diagonal = largest_diagonal;
   fit.seconds = seconds;
   fit.log_determinant = factor.log_determinant();
   fit.smallest_pivot = factor.smallest_pivot();
@@ -155,8 +157,8 @@ std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<Real> k,
       fitted += y[i] * alpha[i];
     }
     const double scale = norm * largest_magnitude(alpha, n) + largest_magnitude(y, n);
-    if (scale > 0.0) {
-      fit.backward_error = std::max(fit.backward_error, largest_magnitude(residual, n) / scale);
+    if (scale != 0.0) {
+      fit.backward_error = max_or_nan(fit.backward_error, largest_magnitude(residual, n) / scale);
     }
     fit.log_marginal_likelihood -=
         0.5 *

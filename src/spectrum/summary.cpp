@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 
+#include <ntkflow/base/numbers.hpp>
 #include <ntkflow/base/random.hpp>
 #include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/dist/redistribute.hpp>
@@ -37,6 +39,11 @@ double column_distance(const Matrix<double>& a, const Matrix<double>& b, std::in
 
 }  // namespace
 
+double rounding_level(const EigenSystem<double>& eigen) {
+  return static_cast<double>(eigen.values.size()) * std::numeric_limits<double>::epsilon() *
+         eigen.values.back();
+}
+
 Matrix<double> modes_of(const EigenSystem<double>& eigen, const Matrix<double>& r) {
   return multiply_vectors(eigen, Transpose::yes, r);
 }
@@ -60,7 +67,7 @@ SpectrumSummary summarise_spectrum(const EigenSystem<double>& eigen, const Linea
     summary.target_energy.push_back(energy / static_cast<double>(n));
     // Rounding leaves zero eigenvalues at +-eps lambda_max; without a ridge each would count as a
     // dimension.
-    if (value > static_cast<double>(n) * 0x1.0p-52 * largest) {
+    if (value > rounding_level(eigen)) {
       summary.effective_dimension += value / (value + ridge);
     }
   }
@@ -85,8 +92,9 @@ SpectrumSummary summarise_spectrum(const EigenSystem<double>& eigen, const Linea
   for (std::int64_t j = 0; j < kProbes; ++j) {
     const double norm = column_distance(probe, zero, j);
     summary.residual =
-        std::max(summary.residual, column_distance(product, expected, j) / (largest * norm));
-    summary.orthogonality = std::max(summary.orthogonality, column_distance(back, probe, j) / norm);
+        max_or_nan(summary.residual, column_distance(product, expected, j) / (largest * norm));
+    summary.orthogonality =
+        max_or_nan(summary.orthogonality, column_distance(back, probe, j) / norm);
   }
   return summary;
 }

@@ -27,6 +27,8 @@ class CommandLineTest(Case):
             [], ["rnu", config], ["run"], ["run", config, "--progress", "sideways"], ["run", config, "--quiet", "--verbose"],
             ["run", config, "--resume"], ["run", config, "--max-hours", "2"], ["experiment", "descent"],
             ["predict", "m.h5", "--inputs", "x"], ["plan", config, "--memory-per-rank", "lots"],
+            ["show", "m.h5", "--set", "a.b=1"], ["predict", "m.h5", "--inputs", "x", "--output", "y", "--set", "a.b=1"],
+            ["plan", config, "--log-json", "log"], ["show", "m.h5", "--quiet"], ["info", "--output", "x"],
         ):
             with self.subTest(arguments=arguments[1:]):
                 self.assert_refused(arguments, USAGE)
@@ -218,6 +220,21 @@ class NumericalTest(Case):
                 self.assertNotIn("singular to working precision", accepted.err)
                 (self.folder / "out.h5").unlink()
 
+    def test_suggested_ridge_is_in_the_unit_of_the_configuration(self):
+        self.train_x[31] = self.train_x[5]
+        self.write("train-x.gz", gzip.compress(idx(self.train_x)))
+        relative = 'ridge_scale = "mean_diagonal"\n'
+        result = self.assert_refused(["run", self.config(regression=relative)], NUMERICAL)
+        ridge = result.errors[0].split("regression.ridge = ")[1].split()[0]
+        accepted = self.run_ok(["run", self.config(regression=relative), "--set", f"regression.ridge={ridge}"], 2)
+        self.assertNotIn("singular to working precision", accepted.err)
+
+    def test_not_a_number_is_never_a_result(self):
+        data = 'format = "synthetic"\nkind = "gaussian"\nsize = 30\ndimension = 3\ntarget = "x1*1e300"\n'
+        self.assert_refused(
+            ["run", self.config(data=data, regression='precision = "single"\n')], NUMERICAL, "not finite", "double"
+        )
+
     def test_smaller_ridge_is_warned_about(self):
         self.train_x[31] = self.train_x[5]
         self.write("train-x.gz", gzip.compress(idx(self.train_x)))
@@ -275,6 +292,16 @@ class ResourceTest(Case):
         self.assertIn("32-bit limit", result.out)
         self.run_ok(["plan", self.config(), "--ranks", "64", "--memory-per-rank", "16GiB"])
 
+    def test_blocks_beyond_the_matrix_cost_nothing(self):
+        self.run_ok(
+            ["run", self.config(spectrum="vectors = true\n", dynamics="times = [1.0]\n"), "--set",
+             "parallel.block_size=2147483647"], 3
+        )
+
+    def test_a_batch_of_times_respects_the_test_set(self):
+        data = self.BIG.replace("2000000", "100") + "test_size = 2000000\n"
+        self.run_ok(["plan", self.config(data=data, dynamics="", regression=None), "--memory-per-rank", "3GiB"])
+
 
 class ThreadsTest(Case):
     def test_more_threads_than_cores_are_warned_about_once(self):
@@ -285,7 +312,28 @@ class ThreadsTest(Case):
 
 
 class OneRankTest(Case):
-    """A rank that is killed takes the others with it, in seconds."""
+    """A rank that fails alone or is killed takes the others with it, in seconds."""
+
+    def test_rank_short_of_memory_ends_all(self):
+        """One rank may address less memory than a batch of times needs: it throws while the other waits in a collective."""
+        config = self.config(
+            data='format = "synthetic"\nkind = "gaussian"\nsize = 1000\ndimension = 5\n'
+            'target = "x1, x2, x3, x4, x5, x1*x2"\n',
+            regression=None,
+            dynamics='times = { start = 1.0, stop = 1e3, count = 5000, spacing = "log" }\n',
+        )
+        limited = ["bash", "-c", 'ulimit -v 1000000; exec "$@"', "limited", PROGRAM]
+        start = time.monotonic()
+        result = subprocess.run(
+            [MPIEXEC, "-n", "1", PROGRAM, "run", config, ":", "-n", "1", *limited, "run", config],
+            capture_output=True, text=True, timeout=100,
+        )
+        self.assertEqual(result.returncode, RESOURCES, result.stderr)
+        sentences = [line for line in result.stderr.splitlines() if line.startswith("ntkflow: error:")]
+        self.assertEqual(len(sentences), 1, result.stderr)
+        self.assertIn("memory", sentences[0])
+        self.assertEqual([path.name for path in self.folder.glob("out.h5*")], [])
+        self.assertLess(time.monotonic() - start, 60)
 
     def test_killed_rank_ends_all(self):
         data = 'format = "synthetic"\nkind = "gaussian"\nsize = 3000\ndimension = 50\ntarget = "x1"\n'

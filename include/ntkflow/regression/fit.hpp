@@ -36,7 +36,8 @@ struct RegressionFit {
   double log_marginal_likelihood = 0.0;  ///< summed over outputs
   double reciprocal_condition = 0.0;     ///< estimate in the 1-norm
   Pivot smallest_pivot;
-  double norm = 0.0;  ///< |K + ridge I|_1
+  double norm = 0.0;              ///< |K + ridge I|_1
+  double largest_diagonal = 0.0;  ///< of K + ridge I
   FitSeconds seconds;
 };
 

@@ -20,6 +20,10 @@ struct SpectrumSummary {
   double orthogonality = 0.0;        ///< max over probes of |V^T V p - p| / |p|
 };
 
+/// N eps lambda_max: eigenvalues of K up to this are zero to rounding, and their eigenvectors span
+/// the null space. Local.
+double rounding_level(const EigenSystem<double>& eigen);
+
 /// S = V^T R, the modes of R. Collective over the grid. @param r [N x C] whole on every rank.
 /// @return [N x C] likewise, row i belongs to eigenvalue i of `eigen` (ascending).
 Matrix<double> modes_of(const EigenSystem<double>& eigen, const Matrix<double>& r);
