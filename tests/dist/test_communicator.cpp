@@ -7,6 +7,7 @@
 #include <mpi.h>
 
 #include <ntkflow/base/error.hpp>
+#include <ntkflow/base/timer.hpp>
 #include <ntkflow/dist/communicator.hpp>
 
 #include "support/mpi_test.hpp"
@@ -75,6 +76,30 @@ TEST_F(CommunicatorTest, AgreesOnTheLowestFailingRank) {
     const RankFlag flag = world.agree(world.rank() < failing);
     EXPECT_FALSE(flag.ok);
     EXPECT_EQ(flag.rank, failing);
+  }
+}
+
+TEST_F(CommunicatorTest, RanksThatAllArriveMeet) {
+  EXPECT_TRUE(world.meet(60.0));
+  EXPECT_TRUE(world.meet(60.0));  // and again on the same communicator
+}
+
+// The late rank is held back until all others have given up. Each round needs a communicator of its
+// own, which is of no use afterwards.
+TEST_F(CommunicatorTest, RanksThatWaitForALateOneDoNotMeet) {
+  constexpr double kPatience = 0.05;
+  for (int late = 0; late < world.size(); ++late) {
+    const Communicator errors = world.duplicate();
+    if (world.rank() != late) {
+      const Stopwatch watch;
+      EXPECT_FALSE(errors.meet(kPatience));
+      EXPECT_GE(watch.seconds(), kPatience);
+    }
+    world.barrier();
+    if (world.rank() == late) {
+      EXPECT_TRUE(errors.meet(60.0));  // nobody is missing any more
+    }
+    world.barrier();
   }
 }
 
