@@ -155,7 +155,7 @@ std::variant<CholeskyFactor<Real>, NotPositiveDefinite> factor_cholesky(DistMatr
   const std::int64_t stopped = comm.min(info > 0 ? std::int64_t{info} : kNone);
   const std::int64_t order = std::min(stopped, first_not_finite(a));
   if (order != kNone) {
-    return NotPositiveDefinite{order};
+    return NotPositiveDefinite{order, norm};
   }
   return CholeskyFactor<Real>(std::move(a), norm);
 }
