@@ -100,9 +100,11 @@ const Architecture& KernelEvaluator<Real>::architecture() const noexcept {
   return implementation_->architecture;
 }
 
-// The recursion runs in Real and rounds as the tile does. Thus a pair of equal samples meets
-// c = q to the last bit in every layer, and the tile's angle between them is exactly 0. A more
-// precise q would differ from c by a rounding error and open an angle of its square root.
+// The recursion runs in Real and rounds as the tile does. Where F(q, q, q) is exact in both, as
+// with identity and relu, a pair of equal samples meets c = q to the last bit in every layer, and
+// the tile's angle between them is exactly 0. A more precise q would differ from c by a rounding
+// error and open an angle of its square root, on which G of relu depends. With erf the tile's F and
+// the scalar one differ by rounding; G of erf has no such square root and rounds no worse.
 template <class Real>
 SampleVariances<Real> KernelEvaluator<Real>::variances(
     std::span<const double> squared_norms) const {
