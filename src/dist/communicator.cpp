@@ -14,8 +14,8 @@
 namespace ntkflow {
 namespace {
 
-/// MPI counts are 32-bit; pieces of 2^27 values keep even 8-byte types at 1 GiB a call.
-constexpr std::size_t kPiece = std::size_t{1} << 27;
+/// MPI counts are 32-bit; pieces of 2^26 values, half a GiB of 8-byte ones, stay well below.
+constexpr std::size_t kPiece = std::size_t{1} << 26;
 
 template <class Value>
 void reduce_in_place(MPI_Comm comm, std::span<Value> values, MPI_Datatype type, MPI_Op op) {
@@ -97,12 +97,6 @@ Communicator Communicator::duplicate() const {
   return {comm, Ownership::owned};
 }
 
-Communicator Communicator::split(int colour, int key) const {
-  MPI_Comm comm = MPI_COMM_NULL;
-  check_mpi(MPI_Comm_split(comm_, colour, key, &comm), "MPI_Comm_split");
-  return {comm, Ownership::owned};
-}
-
 Communicator Communicator::split_by_node() const {
   MPI_Comm comm = MPI_COMM_NULL;
   check_mpi(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &comm),
@@ -128,12 +122,6 @@ bool Communicator::meet(double seconds) const {
 
 void Communicator::sum(std::span<double> values) const {
   reduce_in_place(comm_, values, MPI_DOUBLE, MPI_SUM);
-}
-void Communicator::sum(std::span<float> values) const {
-  reduce_in_place(comm_, values, MPI_FLOAT, MPI_SUM);
-}
-void Communicator::sum(std::span<std::int64_t> values) const {
-  reduce_in_place(comm_, values, MPI_INT64_T, MPI_SUM);
 }
 void Communicator::max(std::span<double> values) const {
   reduce_in_place(comm_, values, MPI_DOUBLE, MPI_MAX);

@@ -45,9 +45,7 @@ ProcessGrid::ProcessGrid(const Communicator& comm, GridShape shape)
     : shape_(shape),
       comm_(comm.duplicate()),
       row_(comm.rank() / shape.cols),
-      col_(comm.rank() % shape.cols),
-      row_comm_(comm_.split(row_, col_)),
-      col_comm_(comm_.split(col_, row_)) {
+      col_(comm.rank() % shape.cols) {
   handle_ = Csys2blacs_handle(comm_.handle());
   context_ = handle_;
   Cblacs_gridinit(&context_, "Row", shape_.rows, shape_.cols);

@@ -1,6 +1,7 @@
 #include "ntkflow/gram/kernel_matrix.hpp"
 
 #include <algorithm>
+#include <array>
 #include <span>
 #include <utility>
 #include <vector>
@@ -77,7 +78,7 @@ void KernelMatrix<Real>::evaluate_tile(std::int64_t row, std::int64_t col,
                  col_samples_->x().view().block(0, col, d, out.cols), Real{0}, out);
 
   // Strips of columns are independent, so the threads of this rank share them; BLAS uses the same
-  // threads above.
+  // threads above. Nothing in the loop allocates or throws: no exception could leave it.
   constexpr std::int64_t kStrip = 16;
   const std::int64_t strips = (out.cols + kStrip - 1) / kStrip;
 #pragma omp parallel for schedule(static)
@@ -85,18 +86,18 @@ void KernelMatrix<Real>::evaluate_tile(std::int64_t row, std::int64_t col,
     const std::int64_t j = strip * kStrip;
     const std::int64_t n = std::min(kStrip, out.cols - j);
     const MatrixView<Real> part = out.block(0, j, out.rows, n);
-    const auto norms_of = [](const KernelSamples<Real>& samples, std::int64_t first,
-                             std::int64_t count) {
-      return std::span(samples.squared_norms())
-          .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
-    };
     // Where samples are nearly parallel the rounding of a product decides about half of the
     // kernel's digits, and equal samples must give equal rows: form those few products in twice the
     // precision.
-    for (const auto [i, k] : evaluator_->near_parallel(part, norms_of(*row_samples_, row, out.rows),
-                                                       norms_of(*col_samples_, col + j, n))) {
-      part.data[i + k * part.ld] = static_cast<Real>(accurate_dot(
-          row_samples_->x().column(row + i), col_samples_->x().column(col + j + k), d));
+    std::array<std::int64_t, kTileRows> found{};
+    for (std::int64_t k = 0; k < n; ++k) {
+      const std::span<const Real> products(part.column(k), static_cast<std::size_t>(part.rows));
+      for (const std::int64_t i :
+           evaluator_->near_parallel(products, row_samples_->variances(), row,
+                                     col_samples_->variances(), col + j + k, found)) {
+        part.column(k)[i] = static_cast<Real>(accurate_dot(
+            row_samples_->x().column(row + i), col_samples_->x().column(col + j + k), d));
+      }
     }
     const MatrixView<Real> none;
     evaluator_->evaluate(part, row_samples_->variances(), row, col_samples_->variances(), col + j,

@@ -57,18 +57,8 @@ void check_variance(Real variance, int layer, int depth) {
 /// or 1e-6, so beyond the threshold the angle keeps an error below 1e-12 or 3e-5, while few pairs
 /// of real data lie within.
 template <class Real>
-constexpr double kParallel = sizeof(Real) == sizeof(float) ? 1.0 - 1e-3 : 1.0 - 1e-6;
-
-/// sqrt of squared norms times a factor, padded for whole vectors.
-template <class Real>
-AlignedBuffer<Real> scaled_norms(std::span<const double> squared_norms, double factor) {
-  const auto count = static_cast<std::int64_t>(squared_norms.size());
-  AlignedBuffer<Real> norms(padded<Real>(count));
-  std::fill_n(norms.data(), norms.size(), Real(0));
-  std::transform(squared_norms.begin(), squared_norms.end(), norms.data(),
-                 [&](double squared) { return static_cast<Real>(factor * std::sqrt(squared)); });
-  return norms;
-}
+constexpr Real kParallel = static_cast<Real>(sizeof(Real) == sizeof(float) ? 1.0 - 1e-3
+                                                                           : 1.0 - 1e-6);
 
 }  // namespace
 
@@ -77,7 +67,7 @@ SampleVariances<Real>::SampleVariances(std::int64_t samples, int depth)
     : samples_(samples),
       stride_(padded<Real>(samples)),
       depth_(depth),
-      buffer_(padded<Real>(samples) * depth) {
+      buffer_(padded<Real>(samples) * (depth + 1)) {
   NTKFLOW_EXPECTS(samples >= 0 && depth >= 1, samples, depth);
   std::fill_n(buffer_.data(), buffer_.size(), Real(0));
 }
@@ -110,9 +100,11 @@ const Architecture& KernelEvaluator<Real>::architecture() const noexcept {
   return implementation_->architecture;
 }
 
-// The recursion runs in Real and rounds as the tile does. Thus a pair of equal samples meets
-// c = q to the last bit in every layer, and the tile's angle between them is exactly 0. A more
-// precise q would differ from c by a rounding error and open an angle of its square root.
+// The recursion runs in Real and rounds as the tile does. Where F(q, q, q) is exact in both, as
+// with identity and relu, a pair of equal samples meets c = q to the last bit in every layer, and
+// the tile's angle between them is exactly 0. A more precise q would differ from c by a rounding
+// error and open an angle of its square root, on which G of relu depends. With erf the tile's F and
+// the scalar one differ by rounding; G of erf has no such square root and rounds no worse.
 template <class Real>
 SampleVariances<Real> KernelEvaluator<Real>::variances(
     std::span<const double> squared_norms) const {
@@ -125,7 +117,9 @@ SampleVariances<Real> KernelEvaluator<Real>::variances(
   const auto first = static_cast<Real>(slope);
   visit_activation(scalar::Activations(), prepared, [&](const auto& activation) {
     for (std::int64_t i = 0; i < samples; ++i) {
-      Real q = first * static_cast<Real>(squared_norms[static_cast<std::size_t>(i)]) + bias;
+      const double squared_norm = squared_norms[static_cast<std::size_t>(i)];
+      result.norms()[i] = static_cast<Real>(std::sqrt(squared_norm));
+      Real q = first * static_cast<Real>(squared_norm) + bias;
       check_variance(q, 1, depth);
       result.layer(1)[i] = q;
       for (int layer = 2; layer <= depth; ++layer) {
@@ -192,15 +186,17 @@ double KernelEvaluator<Real>::diagonal(double squared_norm, KernelType type) con
 }
 
 template <class Real>
-std::vector<TilePosition> KernelEvaluator<Real>::near_parallel(
-    MatrixView<const Real> products, std::span<const double> row_squared_norms,
-    std::span<const double> col_squared_norms) const {
-  NTKFLOW_EXPECTS(std::cmp_equal(row_squared_norms.size(), products.rows) &&
-                      std::cmp_equal(col_squared_norms.size(), products.cols),
-                  row_squared_norms.size(), col_squared_norms.size(), products.rows, products.cols);
-  const AlignedBuffer<Real> row_bounds = scaled_norms<Real>(row_squared_norms, kParallel<Real>);
-  const AlignedBuffer<Real> col_bounds = scaled_norms<Real>(col_squared_norms, 1.0);
-  return find_parallel({products, row_bounds.data(), col_bounds.data()});
+std::span<const std::int64_t> KernelEvaluator<Real>::near_parallel(
+    std::span<const Real> products, const SampleVariances<Real>& rows, std::int64_t row_begin,
+    const SampleVariances<Real>& cols, std::int64_t col, std::span<std::int64_t> found) const {
+  const auto count = static_cast<std::int64_t>(products.size());
+  NTKFLOW_EXPECTS(row_begin >= 0 && row_begin + count <= rows.samples(), row_begin, count,
+                  rows.samples());
+  NTKFLOW_EXPECTS(col >= 0 && col < cols.samples(), col, cols.samples());
+  NTKFLOW_EXPECTS(found.size() >= products.size(), found.size(), products.size());
+  const std::int64_t hits = find_parallel(
+      {products, rows.norms() + row_begin, cols.norms()[col], kParallel<Real>, found.data()});
+  return found.first(static_cast<std::size_t>(hits));
 }
 
 template class SampleVariances<float>;

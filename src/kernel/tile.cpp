@@ -283,27 +283,29 @@ void evaluate(const TileJob<Real>& job) {
 }
 
 template <class Real>
-void scan(const ParallelScan<Real>& job, std::vector<TilePosition>& found) {
-  constexpr std::int64_t kLanes = Pack<Real>::kLanes;
-  const std::int64_t rows = job.products.rows;
-  for (std::int64_t j = 0; j < job.products.cols; ++j) {
-    const Real* products = job.products.column(j);
-    const auto col_bound = Pack<Real>::broadcast(job.col_bounds[j]);
-    for (std::int64_t i = 0; i < rows; i += kLanes) {
-      const std::int64_t count = std::min(kLanes, rows - i);
-      if (count == kLanes) {
-        const auto bound = Pack<Real>::load(job.row_bounds + i) * col_bound;
-        if (hn::AllFalse(hn::ScalableTag<Real>(), abs(Pack<Real>::load(products + i)) > bound)) {
-          continue;
-        }
+std::int64_t scan(const ParallelScan<Real>& job) {
+  using P = Pack<Real>;
+  const auto rows = static_cast<std::int64_t>(job.products.size());
+  const Real* products = job.products.data();
+  const P share = P::broadcast(job.share);
+  const P col_norm = P::broadcast(job.col_norm);
+  std::int64_t count = 0;
+  for (std::int64_t i = 0; i < rows; i += P::kLanes) {
+    const std::int64_t end = std::min(i + P::kLanes, rows);
+    if (end == i + P::kLanes) {
+      const P bound = share * (P::load(job.row_norms + i) * col_norm);
+      if (hn::AllFalse(typename P::Tag(), abs(P::load(products + i)) > bound)) {
+        continue;
       }
-      for (std::int64_t k = i; k < i + count; ++k) {
-        if (std::abs(products[k]) > job.row_bounds[k] * job.col_bounds[j]) {
-          found.push_back({k, j});
-        }
+    }
+    for (std::int64_t k = i; k < end; ++k) {
+      // The norms first, so that a pair and its transpose meet the same bound.
+      if (std::abs(products[k]) > job.share * (job.row_norms[k] * job.col_norm)) {
+        job.found[count++] = k;
       }
     }
   }
+  return count;
 }
 
 }  // namespace
@@ -314,11 +316,11 @@ void evaluate_tile_f32(const TileJob<float>& job) {
 void evaluate_tile_f64(const TileJob<double>& job) {
   evaluate(job);
 }
-void scan_f32(const ParallelScan<float>& job, std::vector<TilePosition>& found) {
-  scan(job, found);
+std::int64_t scan_f32(const ParallelScan<float>& job) {
+  return scan(job);
 }
-void scan_f64(const ParallelScan<double>& job, std::vector<TilePosition>& found) {
-  scan(job, found);
+std::int64_t scan_f64(const ParallelScan<double>& job) {
+  return scan(job);
 }
 const char* target_name() {
   return hwy::TargetName(HWY_TARGET);
@@ -343,16 +345,12 @@ void evaluate_tile(const TileJob<double>& job) {
   HWY_DYNAMIC_DISPATCH(evaluate_tile_f64)(job);
 }
 
-std::vector<TilePosition> find_parallel(const ParallelScan<float>& job) {
-  std::vector<TilePosition> found;
-  HWY_DYNAMIC_DISPATCH(scan_f32)(job, found);
-  return found;
+std::int64_t find_parallel(const ParallelScan<float>& job) {
+  return HWY_DYNAMIC_DISPATCH(scan_f32)(job);
 }
 
-std::vector<TilePosition> find_parallel(const ParallelScan<double>& job) {
-  std::vector<TilePosition> found;
-  HWY_DYNAMIC_DISPATCH(scan_f64)(job, found);
-  return found;
+std::int64_t find_parallel(const ParallelScan<double>& job) {
+  return HWY_DYNAMIC_DISPATCH(scan_f64)(job);
 }
 
 std::vector<std::string> simd_targets_compiled() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,16 +37,19 @@ struct TileJob {
 void evaluate_tile(const TileJob<float>& job);
 void evaluate_tile(const TileJob<double>& job);
 
-/// One call of KernelEvaluator::near_parallel: positions with |product| > row_bounds * col_bounds.
+/// One call of KernelEvaluator::near_parallel: the i with |products[i]| > share * row_norms[i] *
+/// col_norm.
 template <class Real>
 struct ParallelScan {
-  MatrixView<const Real> products;
-  const Real* row_bounds = nullptr;  // whole vectors may be read past the end
-  const Real* col_bounds = nullptr;
+  std::span<const Real> products;
+  const Real* row_norms = nullptr;
+  Real col_norm = 0;
+  Real share = 0;
+  std::int64_t* found = nullptr;  // room for as many as there are products
 };
 
-/// Local. Positions in column-major order.
-std::vector<TilePosition> find_parallel(const ParallelScan<float>& scan);
-std::vector<TilePosition> find_parallel(const ParallelScan<double>& scan);
+/// Local. Writes the i to `found`, ascending, and returns how many they are.
+std::int64_t find_parallel(const ParallelScan<float>& scan);
+std::int64_t find_parallel(const ParallelScan<double>& scan);
 
 }  // namespace ntkflow

@@ -24,18 +24,6 @@ namespace {
 
 constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::max();
 
-/// Calls visit(i, a(i, i)) for the diagonal elements that this rank stores, i ascending. Local.
-template <class Real, class Visit>
-void for_each_diagonal(const DistMatrix<Real>& a, Visit&& visit) {
-  const auto local = a.local();
-  for (std::int64_t j_loc = 0; j_loc < local.cols; ++j_loc) {
-    const GlobalIndex j = a.col_map().to_global({j_loc});
-    if (a.row_map().is_mine(j)) {
-      visit(j.value, static_cast<double>(local(a.row_map().to_local(j).value, j_loc)));
-    }
-  }
-}
-
 /// The order of the first leading minor whose diagonal element is not finite, on any rank, or
 /// kNone. Collective over the grid.
 template <class Real>
@@ -155,7 +143,7 @@ std::variant<CholeskyFactor<Real>, NotPositiveDefinite> factor_cholesky(DistMatr
   const std::int64_t stopped = comm.min(info > 0 ? std::int64_t{info} : kNone);
   const std::int64_t order = std::min(stopped, first_not_finite(a));
   if (order != kNone) {
-    return NotPositiveDefinite{order};
+    return NotPositiveDefinite{order, norm};
   }
   return CholeskyFactor<Real>(std::move(a), norm);
 }

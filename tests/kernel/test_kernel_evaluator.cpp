@@ -256,6 +256,29 @@ TYPED_TEST(KernelEvaluatorTest, EqualSamplesGiveTheDiagonalToTheLastBit) {
   });
 }
 
+TYPED_TEST(KernelEvaluatorTest, EqualSamplesOfErfGiveTheDiagonalButForRounding) {
+  using Real = TypeParam;
+  const RandomStream random(41, 0);
+  test::for_each_simd_target([&] {
+    for (const int depth : {2, 3, 10}) {
+      const KernelEvaluator<Real> evaluator(
+          Architecture{depth, {"erf", {}}, 1.9, 0.3, FirstLayer::normalised}, 784);
+      for (std::uint64_t i = 0; i < 50; ++i) {
+        const double norm = static_cast<Real>(100.0 * random.uniform(i));
+        const auto kernel = evaluate_pair(evaluator, {norm, norm, norm});
+        const std::vector<double> norms = {norm};
+        const double q = evaluator.variances(norms).layer(depth)[0];
+        const double ntk = evaluator.diagonal(norm, KernelType::ntk);
+        const double k = 4.0 * depth;
+        EXPECT_NEAR(kernel.nngp, q, test::ulp_bound<Real>(k, q));
+        EXPECT_NEAR(kernel.ntk, ntk, test::ulp_bound<Real>(k, ntk));
+        const double perturbed = kernel.ntk * (1.0 + 3.0 * k * test::kEps<Real>);
+        EXPECT_GT(std::abs(perturbed - ntk), test::ulp_bound<Real>(k, ntk));
+      }
+    }
+  });
+}
+
 TYPED_TEST(KernelEvaluatorTest, OppositeSamplesOfReluAreUncorrelatedInTheSecondLayer) {
   using Real = TypeParam;
   const KernelEvaluator<Real> evaluator(bare_duals("relu"), 1);

@@ -1,4 +1,6 @@
+#include <array>
 #include <cmath>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -24,40 +26,42 @@ TYPED_TEST_SUITE(NearParallelTest, Precisions);
 TYPED_TEST(NearParallelTest, ReportsExactlyThePairsWithinTheThreshold) {
   using Real = TypeParam;
   const KernelEvaluator<Real> evaluator(Architecture{}, 5);
+  constexpr std::int64_t kRowBegin = 3;
   test::for_each_simd_target([&] {
     for (const std::int64_t m : {0, 1, 7, 8, 9, 37}) {
       const std::int64_t n = 5;
-      std::vector<double> rows(static_cast<std::size_t>(m));
+      std::vector<double> rows(static_cast<std::size_t>(kRowBegin + m));
       std::vector<double> cols(static_cast<std::size_t>(n));
       const RandomStream random(3, 1);
-      for (std::int64_t i = 0; i < m; ++i) {
-        rows[static_cast<std::size_t>(i)] = 0.1 + 9.0 * random.uniform(i, 1);
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        rows[i] = 0.1 + 9.0 * random.uniform(i, 1);
       }
-      for (std::int64_t j = 0; j < n; ++j) {
-        cols[static_cast<std::size_t>(j)] = 0.1 + 9.0 * random.uniform(j, 2);
+      for (std::size_t j = 0; j < cols.size(); ++j) {
+        cols[j] = 0.1 + 9.0 * random.uniform(j, 2);
       }
-      std::vector<Real> memory(static_cast<std::size_t>((m + 3) * n), Real(-1e9));
-      std::vector<TilePosition> expected;
+      const auto row_variances = evaluator.variances(rows);
+      const auto col_variances = evaluator.variances(cols);
       for (std::int64_t j = 0; j < n; ++j) {
+        std::vector<Real> products(static_cast<std::size_t>(m));
+        std::vector<std::int64_t> expected;
         for (std::int64_t i = 0; i < m; ++i) {
           const bool within = (i + 2 * j) % 6 == 0;
           const double sign = (i + j) % 2 == 0 ? 1.0 : -1.0;
           const double rho = sign * (1.0 - this->kThreshold * (within ? 0.9 : 1.1));
-          memory[static_cast<std::size_t>(i + (m + 3) * j)] =
-              static_cast<Real>(rho * std::sqrt(rows[static_cast<std::size_t>(i)] *
+          products[static_cast<std::size_t>(i)] =
+              static_cast<Real>(rho * std::sqrt(rows[static_cast<std::size_t>(kRowBegin + i)] *
                                                 cols[static_cast<std::size_t>(j)]));
           if (within) {
-            expected.push_back({i, j});
+            expected.push_back(i);
           }
         }
-      }
+        std::vector<std::int64_t> memory(static_cast<std::size_t>(m) + 1, -1);
 
-      const auto found = evaluator.near_parallel({memory.data(), m, n, m + 3}, rows, cols);
+        const auto found =
+            evaluator.near_parallel(products, row_variances, kRowBegin, col_variances, j, memory);
 
-      ASSERT_EQ(found.size(), expected.size()) << m;
-      for (std::size_t k = 0; k < found.size(); ++k) {
-        EXPECT_EQ(found[k].row, expected[k].row);
-        EXPECT_EQ(found[k].col, expected[k].col);
+        EXPECT_EQ(std::vector(found.begin(), found.end()), expected) << m << ' ' << j;
+        EXPECT_EQ(memory.back(), -1);
       }
     }
   });
@@ -67,14 +71,15 @@ TYPED_TEST(NearParallelTest, LeavesZeroSamplesOut) {
   using Real = TypeParam;
   const KernelEvaluator<Real> evaluator(Architecture{}, 5);
   const std::vector<double> norms = {0.0, 4.0};
-  Matrix<Real> products(2, 2);
-  products(1, 1) = Real(4);
+  const auto variances = evaluator.variances(norms);
+  std::array<std::int64_t, 2> memory{};
 
-  const auto found = evaluator.near_parallel(products.view(), norms, norms);
-
-  ASSERT_EQ(found.size(), 1U);
-  EXPECT_EQ(found[0].row, 1);
-  EXPECT_EQ(found[0].col, 1);
+  const std::array<Real, 2> with_zero = {Real(0), Real(0)};
+  const std::array<Real, 2> with_itself = {Real(0), Real(4)};
+  const auto none = evaluator.near_parallel(with_zero, variances, 0, variances, 0, memory);
+  EXPECT_TRUE(none.empty());
+  const auto found = evaluator.near_parallel(with_itself, variances, 0, variances, 1, memory);
+  EXPECT_EQ(std::vector(found.begin(), found.end()), std::vector<std::int64_t>{1});
 }
 
 template <class Real>

@@ -189,6 +189,23 @@ TYPED_TEST(CholeskyTest, ReportsSameOrderOnAllRanks) {
   });
 }
 
+TYPED_TEST(CholeskyTest, ReportsNormOfWhatItCouldNotFactor) {
+  using Real = TypeParam;
+  for_each_layout([](const auto& grid, std::int64_t n, std::int64_t block) {
+    const auto indefinite = [n](std::int64_t i, std::int64_t j) {
+      return i == n - 1 && j == n - 1 ? -3.0 : KacMurdockSzego{}(i, j);
+    };
+    const double expected = norm_1(dense<Real>(n, n, indefinite));
+
+    const auto outcome = factor_cholesky(distribute_lower<Real>(grid, n, block, indefinite));
+
+    const auto* failed = std::get_if<NotPositiveDefinite>(&outcome);
+    ASSERT_ALL_RANKS(failed != nullptr, grid->comm());
+    EXPECT_NEAR(failed->norm, expected, ulp_bound<Real>(static_cast<double>(n), expected));
+    EXPECT_TRUE(same_on_all_ranks(failed->norm));
+  });
+}
+
 TYPED_TEST(CholeskyTest, FindsNotANumberAnywhereInLowerTriangle) {
   using Real = TypeParam;
   constexpr std::int64_t kOrder = 7;

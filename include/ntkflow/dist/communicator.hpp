@@ -18,9 +18,9 @@ struct RankFlag {
 /// Throws MpiError naming `call` when `code` is not MPI_SUCCESS. Local.
 void check_mpi(int code, const char* call);
 
-/// An MPI communicator. Owns it when made by `duplicate` or `split`; `world()` and `borrow` do not.
-/// Buffers may exceed 2^31 bytes: transfers are cut into pieces that MPI's 32-bit counts can
-/// express.
+/// An MPI communicator. Owns it when made by `duplicate` or `split_by_node`; `world()` and `borrow`
+/// do not. Buffers may exceed 2^31 bytes: transfers are cut into pieces that MPI's 32-bit counts
+/// can express.
 class Communicator {
  public:
   /// MPI_COMM_WORLD, not owned. Local.
@@ -41,9 +41,6 @@ class Communicator {
 
   /// A new communicator of the same ranks. Collective over *this.
   [[nodiscard]] Communicator duplicate() const;
-  /// New communicators of the ranks that give the same colour, ordered by key. Collective over
-  /// *this.
-  [[nodiscard]] Communicator split(int colour, int key) const;
   /// The ranks that share this rank's memory (one machine). Collective over *this.
   [[nodiscard]] Communicator split_by_node() const;
 
@@ -55,8 +52,6 @@ class Communicator {
 
   /// Elementwise reductions in place; every rank ends with the result. Collective over *this.
   void sum(std::span<double> values) const;
-  void sum(std::span<float> values) const;
-  void sum(std::span<std::int64_t> values) const;
   void max(std::span<double> values) const;
   [[nodiscard]] double sum(double value) const;
   [[nodiscard]] std::int64_t sum(std::int64_t value) const;

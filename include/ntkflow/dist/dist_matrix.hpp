@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <ntkflow/base/aligned_buffer.hpp>
+#include <ntkflow/base/contract.hpp>
 #include <ntkflow/base/index.hpp>
 #include <ntkflow/base/matrix.hpp>
 #include <ntkflow/base/matrix_view.hpp>
@@ -72,5 +73,20 @@ class DistMatrix {
   BlockCyclic col_map_;
   AlignedBuffer<Real> buffer_;
 };
+
+/// Calls visit(i, element) for the diagonal elements (i, i), i global, that this rank stores, i
+/// ascending; `element` refers into the matrix. Local.
+/// @param matrix  a square DistMatrix, const or not
+template <class Distributed, class Visit>
+void for_each_diagonal(Distributed& matrix, Visit&& visit) {
+  NTKFLOW_EXPECTS(matrix.rows() == matrix.cols(), matrix.rows(), matrix.cols());
+  const auto local = matrix.local();
+  for (std::int64_t j_loc = 0; j_loc < local.cols; ++j_loc) {
+    const GlobalIndex j = matrix.col_map().to_global({j_loc});
+    if (matrix.row_map().is_mine(j)) {
+      visit(j.value, local(matrix.row_map().to_local(j).value, j_loc));
+    }
+  }
+}
 
 }  // namespace ntkflow

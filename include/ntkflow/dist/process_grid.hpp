@@ -31,19 +31,13 @@ class ProcessGrid {
   ProcessGrid& operator=(const ProcessGrid&) = delete;
   ProcessGrid(ProcessGrid&&) = delete;
   ProcessGrid& operator=(ProcessGrid&&) = delete;
-  /// Frees context, handle and communicators, unless MPI is finalized. Collective over comm().
+  /// Frees context, handle and communicator, unless MPI is finalized. Collective over comm().
   ~ProcessGrid();
 
   [[nodiscard]] const Communicator& comm() const noexcept { return comm_; }
-  /// The ranks of this rank's grid row, ordered by column.
-  [[nodiscard]] const Communicator& row_comm() const noexcept { return row_comm_; }
-  /// The ranks of this rank's grid column, ordered by row.
-  [[nodiscard]] const Communicator& col_comm() const noexcept { return col_comm_; }
   [[nodiscard]] GridShape shape() const noexcept { return shape_; }
   [[nodiscard]] int row() const noexcept { return row_; }
   [[nodiscard]] int col() const noexcept { return col_; }
-  /// Rank in comm() at a grid position.
-  [[nodiscard]] int rank_at(int row, int col) const noexcept { return row * shape_.cols + col; }
   [[nodiscard]] int blacs_context() const noexcept { return context_; }
 
  private:
@@ -53,8 +47,6 @@ class ProcessGrid {
   Communicator comm_;
   int row_;
   int col_;
-  Communicator row_comm_;
-  Communicator col_comm_;
   int handle_ = -1;
   int context_ = -1;
 };

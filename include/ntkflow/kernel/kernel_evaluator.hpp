@@ -12,8 +12,8 @@
 
 namespace ntkflow {
 
-/// Per-sample constants of the recursion: q^(l)(x, x) for l = 1 ... depth and n samples, one
-/// contiguous, 64-byte aligned and padded column per layer. Made by KernelEvaluator::variances.
+/// What a kernel needs of each of n samples alone: |x|, and q^(l)(x, x) for l = 1 ... depth. One
+/// contiguous, 64-byte aligned and padded column each. Made by KernelEvaluator::variances.
 template <class Real>
 class SampleVariances {
  public:
@@ -24,20 +24,16 @@ class SampleVariances {
   [[nodiscard]] int depth() const noexcept { return depth_; }
   /// Distance in memory from one layer to the next.
   [[nodiscard]] std::int64_t stride() const noexcept { return stride_; }
+  /// |x| of all samples.
+  [[nodiscard]] Real* norms() const { return buffer_.data(); }
   /// q^(layer) of all samples; layer counts from 1.
-  [[nodiscard]] Real* layer(int layer) const { return buffer_.data() + (layer - 1) * stride_; }
+  [[nodiscard]] Real* layer(int layer) const { return buffer_.data() + layer * stride_; }
 
  private:
   std::int64_t samples_ = 0;
   std::int64_t stride_ = 0;
   int depth_ = 0;
   AlignedBuffer<Real> buffer_;
-};
-
-/// Position in a tile.
-struct TilePosition {
-  std::int64_t row = 0;
-  std::int64_t col = 0;
 };
 
 /// Evaluates the limiting kernels of one architecture on tiles of inner products. Immutable; may be
@@ -71,9 +67,11 @@ class KernelEvaluator {
   /// @param ntk       likewise; nngp and ntk must not overlap each other
   /// Accuracy against the recursion in exact arithmetic on the given products, away from
   /// |rho| = 1: double within 1e-13 of the entry, float within 4e-6 of sqrt(kernel(x_i, x_i)
-  /// kernel(y_j, y_j)); a single layer's errors stand beside each activation. Equal samples give
-  /// c = q to the last bit in every layer, so that no angle opens between them. A product that is
-  /// not a number stays so.
+  /// kernel(y_j, y_j)); a single layer's errors stand beside each activation. A product that is not
+  /// a number stays so. Equal samples, with the product |x|^2:
+  ///   identity, relu  c = q to the last bit in every layer, so that no angle opens between them;
+  ///   erf             c = q within a few units in the last place per layer, which do not grow into
+  ///                   an angle, since F and G of erf have bounded slopes at correlation 1.
   /// Cost, depth 3, both kernels, AMD EPYC at 2.6 GHz with AVX-512: relu 10 (double) and 4 (float)
   /// cycles per entry, erf 11 and 4, identity 1; with AVX2 relu 17 and 7.
   void evaluate(MatrixView<const Real> products, const SampleVariances<Real>& rows,
@@ -83,12 +81,18 @@ class KernelEvaluator {
   /// kernel(x, x) from |x|^2 alone, never from a rounded correlation.
   [[nodiscard]] double diagonal(double squared_norm, KernelType type) const;
 
-  /// Pairs so nearly parallel, 1 - |rho| < 1e-6 (double) or 1e-3 (float), that the rounding of the
-  /// product x . y decides about the kernel's digits; the caller recomputes their product with
-  /// accurate_dot. Compares products with squared norms.
-  [[nodiscard]] std::vector<TilePosition> near_parallel(
-      MatrixView<const Real> products, std::span<const double> row_squared_norms,
-      std::span<const double> col_squared_norms) const;
+  /// Pairs of one column so nearly parallel, 1 - |rho| < 1e-6 (double) or 1e-3 (float), that the
+  /// rounding of the product x . y decides about the kernel's digits; the caller recomputes their
+  /// product with accurate_dot. Compares products with norms. Allocates and throws nothing.
+  ///
+  /// @param products  [m], x_i . y
+  /// @param rows      holds the x_i, at row_begin ... row_begin + m - 1
+  /// @param cols      holds y, at col
+  /// @param found     memory for the answer, at least m values
+  /// @return          the i, ascending, at the start of found
+  [[nodiscard]] std::span<const std::int64_t> near_parallel(
+      std::span<const Real> products, const SampleVariances<Real>& rows, std::int64_t row_begin,
+      const SampleVariances<Real>& cols, std::int64_t col, std::span<std::int64_t> found) const;
 
  private:
   struct Implementation;

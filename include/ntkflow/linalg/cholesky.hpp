@@ -18,6 +18,7 @@ struct Pivot {
 /// number.
 struct NotPositiveDefinite {
   std::int64_t order = 0;
+  double norm = 0.0;  // ||A||_1 of the matrix before factoring
 };
 
 /// A = L L^T, L stored in the lower triangle of a block-cyclic matrix; the strict upper triangle

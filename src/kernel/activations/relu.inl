@@ -20,9 +20,10 @@ struct Relu : Parameterless {
 
   /// Same formula, with the angle in turns, so that F(q, q, q) = q / 2 and G = 1/2, 1/4, 0 at
   /// correlations 1, 0, -1 come out exactly. Towards correlation -1, s + (pi - t) c cancels; there
-  /// it is s times the angle's gap, which keeps all digits. Largest error met, relative, in float
-  /// and double: G 3 eps; F 4 eps, but up to 40 eps just above correlation -0.92 (7 from -0.8 on),
-  /// where the sum cancels and the gap does not serve yet.
+  /// it is s times the angle's gap, which keeps all digits. Largest error met in trials, relative,
+  /// in float and double: F 4 eps, but up to 40 eps just above correlation -0.92 (7 from -0.8 on),
+  /// where the sum cancels and the gap does not serve yet. The tests hold F to 48 eps, and
+  /// F + G c to 4 eps of |F| + |G c|; G is not observed alone.
   template <class Value>
   Duals<Value> fast(const Value& q1, const Value& q2, const Value& c) const {
     const Value s = sqrt(max(difference_of_products(q1, q2, c, c), Value(0)));
