@@ -90,8 +90,9 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   app.add_flag("--quiet", quiet, "print errors only");
   app.add_flag("--verbose", verbose, "print the effective configuration and more detail");
   app.add_option("--log-json", line.log_json, "write one JSON object per event to this file");
-  app.add_option("--progress", line.progress, "auto, bar, lines or none")
-      ->transform(CLI::CheckedTransformer(kProgressStyles));
+  std::string progress = "auto";
+  app.add_option("--progress", progress, "auto, bar, lines or none")
+      ->check(CLI::IsMember({"auto", "bar", "lines", "none"}));
 
   const auto command = [&](const char* name, const char* about, Command which) {
     auto* sub = app.add_subcommand(name, about);
@@ -130,6 +131,13 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   command("info", "versions and features", Command::info);
 
   try {
+    const auto is_named = [&](const CLI::App* sub) { return sub->get_name() == argv[1]; };
+    if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
+      throw ConfigError(
+          fmt::format("there is no command '{}'; commands are run, plan, gram, predict, "
+                      "experiment, show and info",
+                      argv[1]));
+    }
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     return {std::nullopt, app.help()};
@@ -149,6 +157,7 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   if (quiet && verbose) {
     throw ConfigError("--quiet and --verbose exclude each other");
   }
+  line.progress = kProgressStyles.at(progress);
   line.verbosity = quiet ? Verbosity::quiet : verbose ? Verbosity::verbose : Verbosity::normal;
   refuse_idle_options(line, overwrite);
   if (line.command == Command::predict && !line.output_file) {

@@ -76,6 +76,14 @@ class Planner {
                       "\"auto\" or start as many ranks",
                       plan_.grid.rows, plan_.grid.cols, needed, ranks));
     }
+    constexpr std::int64_t kMostSamples = std::int64_t{1}
+                                          << 28;  // keeps all sizes below in 64 bits
+    if (n_ > kMostSamples || m_ > kMostSamples) {
+      throw ResourceError(fmt::format(
+          "{} training and {} test samples: a kernel matrix of more than {} rows fits no machine; "
+          "reduce data.train_size or data.test_size",
+          n_, m_, kMostSamples));
+    }
     // A block larger than the matrix is the matrix; without the bound the libraries would size
     // workspaces by it.
     plan_.block = std::clamp<std::int64_t>(

@@ -48,6 +48,10 @@ void plan(const Communicator& comm, const CommandLine& line) {
   const std::string reason = obstacle(plan, config, available, PlannedCommand::run);
   if (comm.rank() == 0 && line.verbosity != Verbosity::quiet) {
     fmt::print("{}", describe(plan, available, rate));
+    if (!line.memory_per_rank) {
+      fmt::print(
+          "available: of this machine, shared by its ranks; --memory-per-rank plans for another\n");
+    }
     fmt::print("{}\n", reason.empty() ? "it fits" : "it does not fit");
     std::fflush(stdout);
   }

@@ -226,7 +226,7 @@ void predict(const Communicator& comm, const CommandLine& line) {
     write_index_scale(result, "/output", "output of the network", outputs);
     result.attribute("/prediction", "model", line.file);
     result.attribute("/prediction", "inputs", line.inputs);
-    result.write({"/prediction/output",
+    result.write({"/prediction/value",
                   "outputs at the new samples",
                   "1",
                   {m, outputs},

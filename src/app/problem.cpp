@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -20,6 +21,9 @@ namespace ntkflow::app {
 namespace {
 
 std::string read_text(const std::string& path) {
+  if (std::filesystem::is_directory(path)) {
+    throw ConfigError(fmt::format("the configuration {} is a folder; name a TOML file", path));
+  }
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   if (!file || !(text << file.rdbuf())) {
@@ -194,6 +198,12 @@ Problem prepare(const Communicator& comm, const CommandLine& line, PlannedComman
                           format_bytes(static_cast<double>(available)),
                           problem.plan.peak_stage().stage));
 
+  if (command == PlannedCommand::run && !problem.config.regression && !problem.config.dynamics &&
+      !problem.config.spectrum && !problem.config.output.gram) {
+    report.warning(
+        "the configuration asks for no stage: add [regression], [dynamics], [spectrum] or "
+        "output.gram = true");
+  }
   report.phase("read data", 0.0, problem.plan.phase("read data").bytes, [&] {
     problem.dataset = std::make_unique<Dataset>(comm, problem.config.data, report);
   });

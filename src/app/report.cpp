@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <exception>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -46,6 +48,24 @@ ProgressStyle chosen_style(const CommandLine& line) {
                                                                    : ProgressStyle::lines;
 }
 
+/// The sink would make missing folders, and replace whatever is there.
+void check_log(const CommandLine& line) {
+  const std::filesystem::path log = line.log_json;
+  if (!log.parent_path().empty() && !std::filesystem::is_directory(log.parent_path())) {
+    throw IoError(fmt::format("cannot write the log {}: there is no folder {}", line.log_json,
+                              log.parent_path().string()));
+  }
+  std::error_code ignored;
+  if (std::filesystem::equivalent(log, line.file, ignored)) {
+    throw ConfigError(fmt::format(
+        "--log-json {} is the file that the command reads; choose another name", line.log_json));
+  }
+  if (std::filesystem::exists(log) && line.overwrite == Overwrite::no) {
+    throw OutputExistsError(
+        fmt::format("the log {} exists; give another name or --overwrite", line.log_json));
+  }
+}
+
 }  // namespace
 
 Report::Report(const Communicator& comm, const CommandLine& line)
@@ -65,6 +85,7 @@ Report::Report(const Communicator& comm, const CommandLine& line)
     log_->screen = plain("screen", std::make_shared<spdlog::sinks::stdout_sink_st>());
     log_->problems = plain("problems", std::make_shared<spdlog::sinks::stderr_sink_st>());
     if (!line.log_json.empty()) {
+      check_log(line);
       try {
         log_->json =
             plain("json", std::make_shared<spdlog::sinks::basic_file_sink_st>(line.log_json, true));
@@ -77,7 +98,11 @@ Report::Report(const Communicator& comm, const CommandLine& line)
   });
 }
 
-Report::~Report() = default;
+Report::~Report() {
+  if (comm_->rank() == 0) {
+    log_->event({{"event", "end"}, {"ok", std::uncaught_exceptions() == 0}});
+  }
+}
 
 void Report::clear_bar() {
   if (bar_shown_) {
@@ -127,6 +152,7 @@ void Report::begin_phase(const std::string& name) {
   if (comm_->rank() == 0) {
     log_->event({{"event", "phase_begin"}, {"phase", name}});
   }
+  progress(0, 1);
 }
 
 void Report::progress(std::int64_t done, std::int64_t total) {
@@ -137,7 +163,7 @@ void Report::progress(std::int64_t done, std::int64_t total) {
       std::clamp(static_cast<double>(done) / static_cast<double>(total), 0.0, 1.0);
   const double seconds = watch_.seconds();
   if (style_ == ProgressStyle::bar) {
-    if (seconds - last_shown_ < 0.1) {
+    if (done > 0 && seconds - last_shown_ < 0.1) {
       return;
     }
     last_shown_ = seconds;

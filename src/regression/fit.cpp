@@ -11,21 +11,15 @@
 #include <ntkflow/base/timer.hpp>
 #include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/dist/redistribute.hpp>
-#include <ntkflow/linalg/products.hpp>
 
 namespace ntkflow {
 namespace {
 
 template <class Real>
 void add_to_diagonal(DistMatrix<Real>& a, double value) {
-  const auto local = a.local();
-  for (std::int64_t j_loc = 0; j_loc < local.cols; ++j_loc) {
-    const GlobalIndex g = a.col_map().to_global({j_loc});
-    if (a.row_map().is_mine(g)) {
-      Real& entry = local(a.row_map().to_local(g).value, j_loc);
-      entry = static_cast<Real>(static_cast<double>(entry) + value);
-    }
-  }
+  for_each_diagonal(a, [&](std::int64_t, Real& entry) {
+    entry = static_cast<Real>(static_cast<double>(entry) + value);
+  });
 }
 
 double largest_magnitude(const double* values, std::int64_t n) {
@@ -77,13 +71,9 @@ std::optional<std::int64_t> first_vanishing_pivot(const DistMatrix<Real>& factor
 template <class Real>
 double largest_diagonal_element(const DistMatrix<Real>& a) {
   double largest = 0.0;
-  const auto local = a.local();
-  for (std::int64_t j_loc = 0; j_loc < local.cols; ++j_loc) {
-    const GlobalIndex g = a.col_map().to_global({j_loc});
-    if (a.row_map().is_mine(g)) {
-      largest = std::max(largest, static_cast<double>(local(a.row_map().to_local(g).value, j_loc)));
-    }
-  }
+  for_each_diagonal(a, [&](std::int64_t, const Real& entry) {
+    largest = std::max(largest, static_cast<double>(entry));
+  });
   return a.grid()->comm().max(largest);
 }
 
@@ -105,7 +95,6 @@ std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<Real> k,
   const std::int64_t block = k.block();
   add_to_diagonal(k, ridge);
   const double largest_diagonal = largest_diagonal_element(k);
-  const double norm = symmetric_norm(k);
 
   FitSeconds seconds;
   const auto timed = [&](double& total, auto&& work) {
@@ -117,18 +106,18 @@ std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<Real> k,
   timed(seconds.factor, [&] { held.emplace(factor_cholesky(std::move(k))); });
   const auto& outcome = *held;
   if (const auto* failure = std::get_if<NotPositiveDefinite>(&outcome)) {
-    return not_solvable<Real>(failure->order, norm, n);
+    return not_solvable<Real>(failure->order, failure->norm, n);
   }
   const auto& factor = std::get<CholeskyFactor<Real>>(outcome);
   if (ridge == 0.0) {
     if (const auto order = first_vanishing_pivot(factor.matrix(), largest_diagonal, duplicate)) {
-      return not_solvable<Real>(*order, norm, n);
+      return not_solvable<Real>(*order, factor.norm(), n);
     }
   }
 
   RegressionFit fit;
   fit.ridge = ridge;
-  fit.norm = norm;
+  fit.norm = factor.norm();
   fit.largest_diagonal = largest_diagonal;
   fit.seconds = seconds;
   fit.log_determinant = factor.log_determinant();
@@ -156,7 +145,7 @@ std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<Real> k,
       residual[i] = y[i] - residual[i] - ridge * alpha[i];
       fitted += y[i] * alpha[i];
     }
-    const double scale = norm * largest_magnitude(alpha, n) + largest_magnitude(y, n);
+    const double scale = fit.norm * largest_magnitude(alpha, n) + largest_magnitude(y, n);
     if (scale != 0.0) {
       fit.backward_error = max_or_nan(fit.backward_error, largest_magnitude(residual, n) / scale);
     }

@@ -275,7 +275,7 @@ class StoredFileTest(Case):
              self.folder / "new.h5"], 2
         )
         with h5py.File(self.folder / "out.h5") as model, h5py.File(self.folder / "new.h5") as new:
-            np.testing.assert_allclose(new["prediction/output"][:], model["regression/test_prediction"][:], atol=1e-11)
+            np.testing.assert_allclose(new["prediction/value"][:], model["regression/test_prediction"][:], atol=1e-11)
 
 
 class ResourceTest(Case):

@@ -154,8 +154,11 @@ class ResultsTest(Case):
             )
             with h5py.File(self.folder / "out.h5") as model, h5py.File(self.folder / "new.h5") as new:
                 expected = model["regression/test_prediction"][:]
-                np.testing.assert_allclose(new["prediction/output"][:], expected, atol=1e-11)
+                np.testing.assert_allclose(new["prediction/value"][:], expected, atol=1e-11)
                 np.testing.assert_array_equal(new["prediction/class"][:], expected.argmax(1))
+            for engine in ("h5netcdf", "netcdf4"):
+                with xarray.open_dataset(self.folder / "new.h5", group="prediction", engine=engine) as data:
+                    self.assertEqual(data.value.dims, ("sample", "output"))
 
 
 class ScreenTest(Case):
