@@ -121,8 +121,10 @@ struct ResultFile::Implementation {
   };
 
   Implementation(const Communicator& comm_in, std::string path_in, Overwrite overwrite_in,
-                 std::int64_t transfer_bytes_in)
+                 std::int64_t transfer_bytes_in, double patience_in)
       : comm(comm_in.duplicate()),
+        unwinding(comm_in.duplicate()),
+        patience(patience_in),
         path(std::move(path_in)),
         partial(path + ".partial"),
         overwrite(overwrite_in),
@@ -148,7 +150,9 @@ struct ResultFile::Implementation {
       return;
     }
     // The name goes first: whatever closing does, no half result stays behind.
-    if (comm.rank() == 0 && output_path::identity(partial) == identity) {
+    const bool ours = output_path::identity(partial) == identity;
+    write_failure::end_job_if_alone(unwinding, patience, ours ? partial : "");
+    if (comm.rank() == 0 && ours) {
       unlink_partial();
     }
     close_file();
@@ -171,6 +175,7 @@ struct ResultFile::Implementation {
     if (comm.rank() == 0) {
       identity = output_path::identity(partial);
     }
+    comm.broadcast(std::as_writable_bytes(std::span(&identity, 1)), 0);
   }
 
   /// Runs calls of HDF5 on all ranks; if one fails on any rank, the job ends here.
@@ -353,11 +358,13 @@ struct ResultFile::Implementation {
   }
 
   Communicator comm;
+  Communicator unwinding;  ///< where the ranks meet when the file is abandoned
+  double patience;
   std::string path;
   std::string partial;
   Overwrite overwrite;
   std::int64_t transfer_bytes;
-  output_path::FileIdentity identity;  ///< of the partial file, on rank 0
+  output_path::FileIdentity identity;  ///< of the partial file
   Handle file;
   std::map<std::string, Dataset> datasets;  ///< by path, open until the file is closed
   std::set<std::string> groups{"/"};
@@ -365,9 +372,9 @@ struct ResultFile::Implementation {
 };
 
 ResultFile::ResultFile(const Communicator& comm, std::string path, Overwrite overwrite,
-                       std::int64_t transfer_bytes)
-    : implementation_(
-          std::make_unique<Implementation>(comm, std::move(path), overwrite, transfer_bytes)) {}
+                       std::int64_t transfer_bytes, double patience)
+    : implementation_(std::make_unique<Implementation>(comm, std::move(path), overwrite,
+                                                       transfer_bytes, patience)) {}
 ResultFile::ResultFile(ResultFile&&) noexcept = default;
 ResultFile& ResultFile::operator=(ResultFile&&) noexcept = default;
 ResultFile::~ResultFile() = default;
