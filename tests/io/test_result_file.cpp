@@ -100,6 +100,24 @@ TEST(ResultFileTest, RowsOfAllRanksInAnyNumberOfRounds) {
   }
 }
 
+TEST(ResultFileTest, RowsLongerThanATransfer) {
+  for (const std::int64_t transfer_bytes : {8, 9, 8 * 5, 8 * 15 - 1, 8 * 15}) {
+    const ScratchFolder folder(world());
+    const Share mine = contiguous_share(4, world().size(), world().rank());
+    {
+      ResultFile file(world(), folder.file("a.h5"), Overwrite::no, transfer_bytes);
+      file.scale("/row", "row", numbers(4));
+      file.scale("/three", "three", numbers(3));
+      file.scale("/five", "five", numbers(5));
+      file.create({"/a", "a", "1", {4, 3, 5}, {"/row", "/three", "/five"}});
+      file.write_rows("/a", mine.begin, mine.size(), rows_of(mine, 15).data());
+      file.commit();
+    }
+    EXPECT_EQ(Hdf5Reader(folder.file("a.h5")).read_all("/a"), rows_of({0, 4}, 15))
+        << transfer_bytes;
+  }
+}
+
 TEST(ResultFileTest, OneRankHasAllRows) {
   for (int owner = 0; owner < world().size(); ++owner) {
     const ScratchFolder folder(world());
