@@ -93,9 +93,10 @@ class ResultFile {
 
 /// What ResultFile's constructor checks about `path`, before any work is done. Collective over
 /// comm. Also compares the free space of the folder with `bytes` and throws ResourceError when it
-/// is too small.
+/// is too small, and ConfigError when the result would replace one of the files `inputs`, also
+/// through a link.
 void check_output(const Communicator& comm, const std::string& path, Overwrite overwrite,
-                  std::int64_t bytes);
+                  std::int64_t bytes, std::span<const std::string> inputs = {});
 
 /// Version of the HDF5 library in use. Local.
 std::string hdf5_version();
