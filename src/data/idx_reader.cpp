@@ -4,7 +4,6 @@
 #include <array>
 #include <bit>
 #include <concepts>
-#include <numeric>
 #include <optional>
 
 #include <ntkflow/base/contract.hpp>
@@ -176,11 +175,8 @@ void IdxSource::read_inputs(std::span<const std::int64_t> rows, MatrixView<doubl
   inputs_.read(rows, samples);
 }
 
-void IdxSource::read_targets(std::int64_t first, MatrixView<double> targets) {
-  std::vector<std::int64_t> rows(static_cast<std::size_t>(targets.cols));
-  std::iota(rows.begin(), rows.end(), first);
+void IdxSource::read_targets(std::span<const std::int64_t> rows, MatrixView<double> targets) {
   targets_.read(rows, targets);
-  targets_.verify();
 }
 
 }  // namespace ntkflow

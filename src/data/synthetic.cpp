@@ -175,9 +175,12 @@ void SyntheticSource::read_inputs(std::span<const std::int64_t> rows, MatrixView
   }
 }
 
-void SyntheticSource::read_targets(std::int64_t first, MatrixView<double> targets) {
+void SyntheticSource::read_targets(std::span<const std::int64_t> rows, MatrixView<double> targets) {
+  NTKFLOW_EXPECTS(
+      targets.rows == target_columns_ && targets.cols == static_cast<std::int64_t>(rows.size()),
+      targets.rows, targets.cols, rows.size());
   for (std::int64_t j = 0; j < targets.cols; ++j) {
-    make_sample(first + j, target_->x());
+    make_sample(rows[static_cast<std::size_t>(j)], target_->x());
     target_->evaluate(targets.column(j));
   }
 }

@@ -75,7 +75,7 @@ TEST_F(SyntheticSourceTest, CubeHasAllCornersInCountingOrder) {
     EXPECT_EQ(number, static_cast<double>(corner));
   }
   Matrix<double> y(1, 8);
-  source.read_targets(0, y.view());
+  source.read_targets(std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7}, y.view());
   EXPECT_EQ(y(0, 0), -1.0);
   EXPECT_EQ(y(0, 7), 1.0);
 }
@@ -133,7 +133,7 @@ TEST_F(SyntheticSourceTest, AnyRowCanBeMadeAlone) {
     Matrix<double> some(source.dimension(), 2);
     source.read_inputs(rows, some.view());
     Matrix<double> y(1, 1);
-    source.read_targets(4, y.view());
+    source.read_targets(std::vector<std::int64_t>{4}, y.view());
     for (std::int64_t j = 0; j < source.dimension(); ++j) {
       EXPECT_EQ(some(j, 0), x(j, 1));
       EXPECT_EQ(some(j, 1), x(j, 4));
@@ -147,7 +147,7 @@ TEST_F(SyntheticSourceTest, SeveralExpressionsAreSeveralTargets) {
   auto source = open();
   const auto x = all(source);
   Matrix<double> y(3, 1);
-  source.read_targets(2, y.view());
+  source.read_targets(std::vector<std::int64_t>{2}, y.view());
 
   ASSERT_EQ(source.target_columns(), 3);
   EXPECT_EQ(y(0, 0), x(0, 2));
