@@ -253,7 +253,7 @@ const std::vector<DuplicatePair>& Dataset::duplicates() const {
   return implementation_->survey.duplicates;
 }
 std::int64_t Dataset::duplicate_count() const {
-  return implementation_->survey.duplicate_count;
+  return static_cast<std::int64_t>(implementation_->survey.duplicates.size());
 }
 
 template <class Real>

@@ -188,6 +188,21 @@ TEST_F(DatasetTest, FindsDuplicatesAfterPreprocessing) {
   EXPECT_EQ(Dataset(world_, idx_options()).duplicate_count(), 0);
 }
 
+TEST_F(DatasetTest, KeepsEveryDuplicate) {
+  DataOptions options = idx_options();
+  const auto value = [](std::int64_t i) { return static_cast<int>(i / kDimension % 3); };
+  options.train.inputs = folder_.write("three", idx_bytes({kTrain, 3, 4}, value));
+  const Dataset data(world_, options);
+
+  ASSERT_EQ(data.duplicate_count(), kTrain - 3);
+  const auto& pairs = data.duplicates();
+  ASSERT_EQ(pairs.size(), kTrain - 3);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    EXPECT_EQ(pairs[i].first, static_cast<std::int64_t>(i % 3));
+    EXPECT_EQ(pairs[i].second, static_cast<std::int64_t>(i + 3));
+  }
+}
+
 TEST_F(DatasetTest, ReadsFewerSamplesThanRanks) {
   DataOptions options = idx_options();
   options.train_size = 1;
