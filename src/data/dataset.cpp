@@ -139,6 +139,7 @@ Targets choose_labels(const Communicator& comm, const DataOptions& options,
   collectively(comm, [&] {
     const std::string name = sources.train->targets_name();
     const std::int64_t classes = class_count(options.targets, labels, 0, name);
+    check_several_classes(options.targets, classes, name);
     check_labels(labels, classes, name);
     chosen.train.source_row = training_rows(options, sources.train->size(), labels, classes);
     for (const std::int64_t row : chosen.train.source_row) {
@@ -161,7 +162,9 @@ std::int64_t count_classes(const TargetOptions& options, SampleSource& source) {
   const std::string name = source.targets_name();
   check_label_columns(source.target_columns(), name);
   if (options.classes) {
-    return class_count(options, {}, 0, name);
+    const std::int64_t classes = class_count(options, {}, 0, name);
+    check_several_classes(options, classes, name);
+    return classes;
   }
   const std::int64_t n = source.size();
   const std::int64_t block = block_samples(1);
@@ -178,6 +181,7 @@ std::int64_t count_classes(const TargetOptions& options, SampleSource& source) {
     classes = std::max(classes, class_count(options, labels, begin, name));
   }
   source.verify_targets();
+  check_several_classes(options, classes, name);
   return classes;
 }
 

@@ -72,6 +72,21 @@ std::int64_t class_count(const TargetOptions& options, std::span<const std::int6
   return *largest + 1;
 }
 
+void check_several_classes(const TargetOptions& options, std::int64_t classes,
+                           const std::string& name) {
+  if (options.encoding != TargetEncoding::one_hot || classes > 1) {
+    return;
+  }
+  const std::string advice =
+      "; use encoding = \"raw\" or \"class_index\" for targets that are no classes";
+  if (options.classes) {
+    throw ConfigError(
+        "data.targets.classes = 1: with only one class there is nothing to tell apart" + advice);
+  }
+  throw DataError("'" + name + "' has only one class, for every label is 0" + advice +
+                  ", or set data.targets.classes if other classes exist");
+}
+
 void check_labels(std::span<const std::int64_t> labels, std::int64_t classes,
                   const std::string& name) {
   const auto wrong = std::find_if(labels.begin(), labels.end(),

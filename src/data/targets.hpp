@@ -28,6 +28,11 @@ std::vector<std::int64_t> class_labels(std::span<const double> stored, std::int6
 std::int64_t class_count(const TargetOptions& options, std::span<const std::int64_t> labels,
                          std::int64_t first_row, const std::string& name);
 
+/// One-hot targets of a single class are all the same and every prediction is right. Local. Throws
+/// ConfigError when one class is configured, DataError when one is found.
+void check_several_classes(const TargetOptions& options, std::int64_t classes,
+                           const std::string& name);
+
 /// Throws DataError when a label is `classes` or more. Local.
 void check_labels(std::span<const std::int64_t> labels, std::int64_t classes,
                   const std::string& name);

@@ -414,6 +414,22 @@ TEST_F(DatasetTest, RefusesLabelsThatDoNotFit) {
   expect_refused(options, {"do not match", "12 inputs", "13"});
 }
 
+TEST_F(DatasetTest, RefusesOneHotTargetsOfOneClass) {
+  DataOptions options = idx_options();
+  options.train.targets =
+      folder_.write("zeros", idx_bytes({kTrain}, [](std::int64_t) { return 0; }));
+  options.test = {};
+  expect_refused(options, {"zeros", "only one class"});
+  expect_error<DataError>([&] { inspect_data(options); }, {"zeros", "only one class"});
+  options.targets.classes = 2;
+  EXPECT_EQ(Dataset(world_, options).outputs(), 2);
+  options.targets.classes = 1;
+  expect_refused(options, {"targets.classes = 1"});
+  expect_error<ConfigError>([&] { inspect_data(options); }, {"targets.classes = 1"});
+  options.targets.encoding = TargetEncoding::class_index;
+  EXPECT_EQ(Dataset(world_, options).outputs(), 1);
+}
+
 TEST_F(DatasetTest, RefusesASampleThatCannotBeNormalised) {
   DataOptions options = idx_options();
   options.preprocess = {PreprocessStep::sphere};

@@ -50,6 +50,18 @@ TEST(ClassCountTest, IsConfiguredOrFoundInTheTrainingFile) {
   }
 }
 
+TEST(CheckSeveralClassesTest, RefusesOneHotTargetsOfOneClass) {
+  TargetOptions options;
+  EXPECT_NO_THROW(check_several_classes(options, 2, "file"));
+  expect_error<DataError>([&] { check_several_classes(options, 1, "file"); },
+                          {"'file' has only one class", "class_index"});
+  options.classes = 1;
+  expect_error<ConfigError>([&] { check_several_classes(options, 1, "file"); },
+                            {"targets.classes = 1", "only one class", "raw"});
+  options.encoding = TargetEncoding::class_index;
+  EXPECT_NO_THROW(check_several_classes(options, 1, "file"));
+}
+
 TEST(CheckLabelsTest, NamesALabelOutsideTheClasses) {
   EXPECT_NO_THROW(check_labels(Labels{0, 9}, 10, "file"));
   expect_error<DataError>(
