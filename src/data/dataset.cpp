@@ -10,6 +10,7 @@
 #include <ntkflow/base/error.hpp>
 #include <ntkflow/dist/collectively.hpp>
 
+#include "hexadecimal.hpp"
 #include "sample_source.hpp"
 #include "subset.hpp"
 #include "survey.hpp"
@@ -195,15 +196,6 @@ std::string describe(const Sources& sources) {
          (sources.test ? "; test: " + text(*sources.test) : std::string());
 }
 
-std::string hexadecimal(std::uint64_t value) {
-  constexpr const char* kDigits = "0123456789abcdef";
-  std::string text(16, '0');
-  for (auto digit = text.rbegin(); digit != text.rend(); ++digit, value >>= 4) {
-    *digit = kDigits[value & 15];
-  }
-  return text;
-}
-
 }  // namespace
 
 struct Dataset::Implementation {
@@ -251,7 +243,7 @@ std::string Dataset::source() const {
   return describe(implementation_->sources);
 }
 std::string Dataset::checksum() const {
-  return hexadecimal(implementation_->survey.checksum);
+  return hexadecimal(implementation_->survey.checksum, 16);
 }
 const std::vector<DuplicatePair>& Dataset::duplicates() const {
   return implementation_->survey.duplicates;
