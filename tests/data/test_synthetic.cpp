@@ -158,16 +158,16 @@ TEST_F(SyntheticSourceTest, SeveralExpressionsAreSeveralTargets) {
 TEST_F(SyntheticSourceTest, RefusesWhatCannotBe) {
   for (const char* wrong : {"x3", "x0", "x1*", "", "foo(x1)", "x1 x2"}) {
     synthetic().target = wrong;
-    expect_error<ConfigError>([&] { open(); }, {"synthetic.target", "x1 to x2"});
+    expect_error<ConfigError>([&] { open(); }, {"data.target = ", "x1 to x2"});
   }
   const auto refuse = [&](SyntheticOptions wrong, const std::vector<std::string>& parts) {
     synthetic() = std::move(wrong);
     expect_error<ConfigError>([&] { open(); }, parts);
   };
-  refuse({SyntheticKind::circle, 5, 3, "x1"}, {"a circle has dimension 2"});
-  refuse({SyntheticKind::sphere, std::nullopt, 3, "x1"}, {"size is needed", "sphere"});
-  refuse({SyntheticKind::sphere, 0, 3, "x1"}, {"size = 0"});
-  refuse({SyntheticKind::sphere, 5, 0, "x1"}, {"dimension = 0"});
+  refuse({SyntheticKind::circle, 5, 3, "x1"}, {"data.dimension = 3", "a circle has dimension 2"});
+  refuse({SyntheticKind::sphere, std::nullopt, 3, "x1"}, {"data.size is needed", "sphere"});
+  refuse({SyntheticKind::sphere, 0, 3, "x1"}, {"data.size = 0"});
+  refuse({SyntheticKind::sphere, 5, 0, "x1"}, {"data.dimension = 0"});
   refuse({SyntheticKind::boolean_cube, std::nullopt, 63, "x1"}, {"at most 62"});
   refuse({SyntheticKind::boolean_cube, 9, 3, "x1"}, {"8 corners", "9 samples"});
 }
