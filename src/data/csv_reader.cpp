@@ -247,10 +247,12 @@ void CsvSource::read_inputs(std::span<const std::int64_t> rows, MatrixView<doubl
   }
 }
 
-void CsvSource::read_targets(std::int64_t first, MatrixView<double> targets) {
-  NTKFLOW_EXPECTS(targets.rows == target_columns(), targets.rows);
+void CsvSource::read_targets(std::span<const std::int64_t> rows, MatrixView<double> targets) {
+  NTKFLOW_EXPECTS(
+      targets.rows == target_columns() && targets.cols == static_cast<std::int64_t>(rows.size()),
+      targets.rows, targets.cols, rows.size());
   for (std::int64_t j = 0; j < targets.cols; ++j) {
-    read_row(first + j, target_columns_, targets.column(j));
+    read_row(rows[static_cast<std::size_t>(j)], target_columns_, targets.column(j));
   }
 }
 

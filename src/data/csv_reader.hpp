@@ -66,7 +66,7 @@ class CsvSource final : public SampleSource {
     return static_cast<std::int64_t>(target_columns_.size());
   }
   void read_inputs(std::span<const std::int64_t> rows, MatrixView<double> samples) override;
-  void read_targets(std::int64_t first, MatrixView<double> targets) override;
+  void read_targets(std::span<const std::int64_t> rows, MatrixView<double> targets) override;
   [[nodiscard]] std::string inputs_name() const override { return lines_.path(); }
   [[nodiscard]] std::string targets_name() const override { return lines_.path(); }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <numeric>
 #include <utility>
@@ -11,6 +10,7 @@
 #include <ntkflow/base/error.hpp>
 #include <ntkflow/dist/collectively.hpp>
 
+#include "hexadecimal.hpp"
 #include "sample_source.hpp"
 #include "subset.hpp"
 #include "survey.hpp"
@@ -54,28 +54,54 @@ void require_same_on_all_ranks(const Communicator& comm, const Sources& sources)
   }
 }
 
-/// All stored targets of a source [columns x size] on every rank; each reads a share of them.
+/// Stored targets of some rows [rows.size() x columns] on every rank; each reads a share of them.
 /// Collective over comm.
-Matrix<double> gather_targets(const Communicator& comm, SampleSource& source) {
-  const Share share = share_of(comm, source.size());
-  std::vector<std::uint64_t> words;
-  collectively(comm, [&] {
-    Matrix<double> targets(source.target_columns(), share.size());
-    if (share.size() > 0) {
-      source.read_targets(share.begin, targets.view());
-    }
-    words.resize(static_cast<std::size_t>(targets.size()));
-    std::transform(targets.data(), targets.data() + targets.size(), words.begin(),
-                   [](double value) { return std::bit_cast<std::uint64_t>(value); });
-  });
-  words = comm.all_gather(std::span(std::as_const(words)));
+Matrix<double> gather_targets(const Communicator& comm, SampleSource& source,
+                              std::span<const std::int64_t> rows) {
   Matrix<double> all;
   collectively(comm, [&] {
-    all = Matrix<double>(source.target_columns(), source.size());
-    std::transform(words.begin(), words.end(), all.data(),
-                   [](std::uint64_t word) { return std::bit_cast<double>(word); });
+    const Share share = share_of(comm, static_cast<std::int64_t>(rows.size()));
+    const auto own =
+        rows.subspan(static_cast<std::size_t>(share.begin), static_cast<std::size_t>(share.size()));
+    Matrix<double> stored(source.target_columns(), share.size());
+    if (share.size() > 0) {
+      source.read_targets(own, stored.view());
+      source.verify_targets();
+    }
+    check_finite_targets(stored.view(), own, source.targets_name());
+    all = Matrix<double>(static_cast<std::int64_t>(rows.size()), source.target_columns());
+    for (std::int64_t i = 0; i < share.size(); ++i) {
+      for (std::int64_t c = 0; c < all.cols(); ++c) {
+        all(share.begin + i, c) = stored(c, i);
+      }
+    }
   });
+  // Every element is zero on all ranks but one.
+  comm.sum(std::span(all.data(), static_cast<std::size_t>(all.size())));
   return all;
+}
+
+std::vector<std::int64_t> first_rows(std::int64_t count) {
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(count));
+  std::iota(rows.begin(), rows.end(), std::int64_t{0});
+  return rows;
+}
+
+/// Class labels of the first `count` rows on every rank. Collective over comm.
+std::vector<std::int64_t> gather_labels(const Communicator& comm, SampleSource& source,
+                                        std::int64_t count) {
+  const std::string name = source.targets_name();
+  std::vector<std::int64_t> rows;
+  collectively(comm, [&] {
+    check_label_columns(source.target_columns(), name);
+    rows = first_rows(count);
+  });
+  const Matrix<double> stored = gather_targets(comm, source, rows);
+  std::vector<std::int64_t> labels;
+  collectively(comm, [&] {
+    labels = class_labels(std::span(stored.data(), static_cast<std::size_t>(count)), 0, name);
+  });
+  return labels;
 }
 
 struct Targets {
@@ -83,36 +109,81 @@ struct Targets {
   SplitInfo test;
 };
 
-/// Chooses rows and encodes targets of both splits. Local.
-Targets choose_targets(const DataOptions& options, const Sources& sources,
-                       const Matrix<double>& stored_train, const Matrix<double>& stored_test) {
+/// Chooses rows and reads their targets as they are. Collective over comm.
+Targets choose_raw_targets(const Communicator& comm, const DataOptions& options,
+                           const Sources& sources) {
+  Targets chosen;
+  collectively(comm, [&] {
+    chosen.train.source_row = training_rows(options, sources.train->size(), {}, 0);
+    chosen.test.source_row =
+        first_rows(sources.test ? test_size(options, sources.test->size()) : 0);
+  });
+  chosen.train.target = gather_targets(comm, *sources.train, chosen.train.source_row);
+  // Without a test set its matrix still has the width of the other.
+  chosen.test.target =
+      gather_targets(comm, sources.test ? *sources.test : *sources.train, chosen.test.source_row);
+  return chosen;
+}
+
+/// Chooses rows and encodes their labels. All training labels are read, for they tell the number of
+/// classes. Collective over comm.
+Targets choose_labels(const Communicator& comm, const DataOptions& options,
+                      const Sources& sources) {
   const TargetEncoding encoding = encoding_of(options);
-  std::int64_t classes = 0;
-  std::vector<std::int64_t> train_labels;
-  std::vector<std::int64_t> test_labels;
-  const std::string train_name = sources.train->targets_name();
-  check_finite_targets(stored_train.view(), train_name);
-  if (encoding != TargetEncoding::raw) {
-    train_labels = class_labels(stored_train.view(), train_name);
-    classes = class_count(options.targets, train_labels, train_name);
-    check_labels(train_labels, classes, train_name);
-  }
-  std::vector<std::int64_t> test_rows;
+  Targets chosen;
+  std::int64_t tested = 0;
+  collectively(comm, [&] { tested = sources.test ? test_size(options, sources.test->size()) : 0; });
+  const auto labels = gather_labels(comm, *sources.train, sources.train->size());
   if (sources.test) {
-    const std::string test_name = sources.test->targets_name();
-    check_finite_targets(stored_test.view(), test_name);
-    if (encoding != TargetEncoding::raw) {
-      test_labels = class_labels(stored_test.view(), test_name);
-      check_labels(test_labels, classes, test_name);
-    }
-    test_rows.resize(static_cast<std::size_t>(test_size(options, sources.test->size())));
-    std::iota(test_rows.begin(), test_rows.end(), std::int64_t{0});
+    chosen.test.label = gather_labels(comm, *sources.test, tested);
   }
-  return {encode_targets(options.targets, encoding, classes,
-                         training_rows(options, sources.train->size(), train_labels, classes),
-                         stored_train.view(), train_labels),
-          encode_targets(options.targets, encoding, classes, std::move(test_rows),
-                         sources.test ? stored_test.view() : stored_train.view(), test_labels)};
+  collectively(comm, [&] {
+    const std::string name = sources.train->targets_name();
+    const std::int64_t classes = class_count(options.targets, labels, 0, name);
+    check_several_classes(options.targets, classes, name);
+    check_labels(labels, classes, name);
+    chosen.train.source_row = training_rows(options, sources.train->size(), labels, classes);
+    for (const std::int64_t row : chosen.train.source_row) {
+      chosen.train.label.push_back(labels[static_cast<std::size_t>(row)]);
+    }
+    chosen.test.source_row = first_rows(tested);
+    if (sources.test) {
+      check_labels(chosen.test.label, classes, sources.test->targets_name());
+    }
+    for (SplitInfo* split : {&chosen.train, &chosen.test}) {
+      split->target = encode_labels(options.targets, encoding, classes, split->label);
+    }
+  });
+  return chosen;
+}
+
+/// The number of classes, from the training labels where it depends on them; a block of labels at a
+/// time. Local.
+std::int64_t count_classes(const TargetOptions& options, SampleSource& source) {
+  const std::string name = source.targets_name();
+  check_label_columns(source.target_columns(), name);
+  if (options.classes) {
+    const std::int64_t classes = class_count(options, {}, 0, name);
+    check_several_classes(options, classes, name);
+    return classes;
+  }
+  const std::int64_t n = source.size();
+  const std::int64_t block = block_samples(1);
+  std::int64_t classes = 0;
+  std::vector<std::int64_t> rows;
+  Matrix<double> stored(1, std::min(block, n));
+  for (std::int64_t begin = 0; begin < n; begin += block) {
+    const std::int64_t count = std::min(block, n - begin);
+    rows.resize(static_cast<std::size_t>(count));
+    std::iota(rows.begin(), rows.end(), begin);
+    source.read_targets(rows, stored.view().block(0, 0, 1, count));
+    const auto labels =
+        class_labels(std::span(stored.data(), static_cast<std::size_t>(count)), begin, name);
+    classes = std::max(classes, class_count(options, labels, begin, name));
+  }
+  source.verify_targets();
+  check_several_classes(options, classes, name);
+  return classes;
 }
 
 std::string describe(const Sources& sources) {
@@ -123,15 +194,6 @@ std::string describe(const Sources& sources) {
   };
   return "train: " + text(*sources.train) +
          (sources.test ? "; test: " + text(*sources.test) : std::string());
-}
-
-std::string hexadecimal(std::uint64_t value) {
-  constexpr const char* kDigits = "0123456789abcdef";
-  std::string text(16, '0');
-  for (auto digit = text.rbegin(); digit != text.rend(); ++digit, value >>= 4) {
-    *digit = kDigits[value & 15];
-  }
-  return text;
 }
 
 }  // namespace
@@ -152,14 +214,11 @@ Dataset::Dataset(const Communicator& comm, const DataOptions& options, Monitor& 
   Sources& sources = self.sources;
   collectively(comm, [&] { sources = open_sources(options); });
   require_same_on_all_ranks(comm, sources);
-  const Matrix<double> stored_train = gather_targets(comm, *sources.train);
-  const Matrix<double> stored_test =
-      sources.test ? gather_targets(comm, *sources.test) : Matrix<double>();
-  collectively(comm, [&] {
-    Targets targets = choose_targets(options, sources, stored_train, stored_test);
-    self.train = std::move(targets.train);
-    self.test = std::move(targets.test);
-  });
+  Targets targets = encoding_of(options) == TargetEncoding::raw
+                        ? choose_raw_targets(comm, options, sources)
+                        : choose_labels(comm, options, sources);
+  self.train = std::move(targets.train);
+  self.test = std::move(targets.test);
   self.survey = survey_samples(comm, *sources.train, self.train.source_row, sources.test.get(),
                                self.test.source_row, options.preprocess, monitor);
 }
@@ -184,13 +243,13 @@ std::string Dataset::source() const {
   return describe(implementation_->sources);
 }
 std::string Dataset::checksum() const {
-  return hexadecimal(implementation_->survey.checksum);
+  return hexadecimal(implementation_->survey.checksum, 16);
 }
 const std::vector<DuplicatePair>& Dataset::duplicates() const {
   return implementation_->survey.duplicates;
 }
 std::int64_t Dataset::duplicate_count() const {
-  return implementation_->survey.duplicate_count;
+  return static_cast<std::int64_t>(implementation_->survey.duplicates.size());
 }
 
 template <class Real>
@@ -245,10 +304,7 @@ DataShape inspect_data(const DataOptions& options) {
   shape.dimension = sources.train->dimension();
   shape.outputs = sources.train->target_columns();
   if (encoding_of(options) == TargetEncoding::one_hot) {
-    Matrix<double> stored(sources.train->target_columns(), sources.train->size());
-    sources.train->read_targets(0, stored.view());
-    const std::string name = sources.train->targets_name();
-    shape.outputs = class_count(options.targets, class_labels(stored.view(), name), name);
+    shape.outputs = count_classes(options.targets, *sources.train);
   }
   return shape;
 }

@@ -43,20 +43,21 @@ Hdf5Source::Hdf5Source(const DataFiles& files) : inputs_(files.inputs), targets_
   }
 }
 
-void Hdf5Source::read_inputs(std::span<const std::int64_t> rows, MatrixView<double> samples) {
-  NTKFLOW_EXPECTS(samples.rows == dimension() && samples.ld == samples.rows, samples.rows,
-                  samples.ld);
-  for_each_run(rows, size(), [&](std::int64_t begin, std::int64_t count) {
-    inputs_.read(rows[static_cast<std::size_t>(begin)], count, samples.column(begin));
+void Hdf5Rows::read(std::span<const std::int64_t> rows, MatrixView<double> values) const {
+  NTKFLOW_EXPECTS(values.rows == values_per_row_ && values.ld == values.rows &&
+                      values.cols == static_cast<std::int64_t>(rows.size()),
+                  values.rows, values.ld, values.cols, rows.size());
+  for_each_run(rows, rows_, [&](std::int64_t begin, std::int64_t count) {
+    file_.read_rows(dataset_, rows[static_cast<std::size_t>(begin)], count, values.column(begin));
   });
 }
 
-void Hdf5Source::read_targets(std::int64_t first, MatrixView<double> targets) {
-  NTKFLOW_EXPECTS(targets.rows == target_columns() && targets.ld == targets.rows, targets.rows,
-                  targets.ld);
-  if (targets.cols > 0) {
-    targets_.read(first, targets.cols, targets.data);
-  }
+void Hdf5Source::read_inputs(std::span<const std::int64_t> rows, MatrixView<double> samples) {
+  inputs_.read(rows, samples);
+}
+
+void Hdf5Source::read_targets(std::span<const std::int64_t> rows, MatrixView<double> targets) {
+  targets_.read(rows, targets);
 }
 
 }  // namespace ntkflow

@@ -22,10 +22,8 @@ class Hdf5Rows {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] std::int64_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::int64_t values_per_row() const noexcept { return values_per_row_; }
-  /// Reads rows [first, first + count) to values [values_per_row x count].
-  void read(std::int64_t first, std::int64_t count, double* values) const {
-    file_.read_rows(dataset_, first, count, values);
-  }
+  /// Reads rows, ascending, into values [values_per_row x rows.size()], columns contiguous.
+  void read(std::span<const std::int64_t> rows, MatrixView<double> values) const;
 
  private:
   Hdf5Rows(const std::string& name, const std::pair<std::string, std::string>& parts);
@@ -46,7 +44,7 @@ class Hdf5Source final : public SampleSource {
   [[nodiscard]] std::int64_t dimension() const override { return inputs_.values_per_row(); }
   [[nodiscard]] std::int64_t target_columns() const override { return targets_.values_per_row(); }
   void read_inputs(std::span<const std::int64_t> rows, MatrixView<double> samples) override;
-  void read_targets(std::int64_t first, MatrixView<double> targets) override;
+  void read_targets(std::span<const std::int64_t> rows, MatrixView<double> targets) override;
   [[nodiscard]] std::string inputs_name() const override { return inputs_.name(); }
   [[nodiscard]] std::string targets_name() const override { return targets_.name(); }
 

@@ -4,11 +4,12 @@
 #include <array>
 #include <bit>
 #include <concepts>
-#include <numeric>
 #include <optional>
 
 #include <ntkflow/base/contract.hpp>
 #include <ntkflow/base/error.hpp>
+
+#include "hexadecimal.hpp"
 
 namespace ntkflow {
 namespace {
@@ -48,10 +49,8 @@ void decode(std::span<const std::byte> bytes, std::span<double> values) {
   }
 }
 
-std::string hexadecimal(std::byte byte) {
-  constexpr const char* kDigits = "0123456789abcdef";
-  const auto value = std::to_integer<unsigned>(byte);
-  return {kDigits[value / 16], kDigits[value % 16]};
+std::string text_of(std::byte byte) {
+  return hexadecimal(std::to_integer<std::uint64_t>(byte), 2);
 }
 
 }  // namespace
@@ -68,11 +67,11 @@ IdxHeader parse_idx_header(std::span<const std::byte> prefix, const std::string&
   require(4);
   if (prefix[0] != std::byte{0} || prefix[1] != std::byte{0}) {
     throw DataError("'" + name + "' is not an IDX file: it begins with the bytes " +
-                    hexadecimal(prefix[0]) + " " + hexadecimal(prefix[1]) + ", not 00 00");
+                    text_of(prefix[0]) + " " + text_of(prefix[1]) + ", not 00 00");
   }
   const auto value_bytes = value_bytes_of(std::to_integer<unsigned>(prefix[2]));
   if (!value_bytes) {
-    throw DataError("'" + name + "' is not an IDX file: its type code " + hexadecimal(prefix[2]) +
+    throw DataError("'" + name + "' is not an IDX file: its type code " + text_of(prefix[2]) +
                     " (third byte) is none of 08, 09, 0b, 0c, 0d, 0e");
   }
   const auto axes = std::to_integer<std::int64_t>(prefix[3]);
@@ -176,11 +175,8 @@ void IdxSource::read_inputs(std::span<const std::int64_t> rows, MatrixView<doubl
   inputs_.read(rows, samples);
 }
 
-void IdxSource::read_targets(std::int64_t first, MatrixView<double> targets) {
-  std::vector<std::int64_t> rows(static_cast<std::size_t>(targets.cols));
-  std::iota(rows.begin(), rows.end(), first);
+void IdxSource::read_targets(std::span<const std::int64_t> rows, MatrixView<double> targets) {
   targets_.read(rows, targets);
-  targets_.verify();
 }
 
 }  // namespace ntkflow

@@ -74,8 +74,9 @@ class IdxSource final : public SampleSource {
     return targets_.header().values_per_row;
   }
   void read_inputs(std::span<const std::int64_t> rows, MatrixView<double> samples) override;
-  void read_targets(std::int64_t first, MatrixView<double> targets) override;
+  void read_targets(std::span<const std::int64_t> rows, MatrixView<double> targets) override;
   void verify_inputs() override { inputs_.verify(); }
+  void verify_targets() override { targets_.verify(); }
   [[nodiscard]] std::string inputs_name() const override { return inputs_.path(); }
   [[nodiscard]] std::string targets_name() const override { return targets_.path(); }
 

@@ -62,19 +62,14 @@ std::int64_t InputFile::dimension() const {
 
 Matrix<double> InputFile::read(std::span<const std::int64_t> rows) const {
   Matrix<double> x(dimension(), static_cast<std::int64_t>(rows.size()));
-  std::visit(
-      Overloaded{[](const std::monostate&) {},
-                 [&](IdxReader& file) {
-                   file.read(rows, x.view());
-                   file.verify();
-                 },
-                 [&](const Hdf5Rows& file) {
-                   for_each_run(rows, file.rows(), [&](std::int64_t begin, std::int64_t count) {
-                     file.read(rows[static_cast<std::size_t>(begin)], count, x.column(begin));
-                   });
-                 },
-                 [&](CsvSource& file) { file.read_inputs(rows, x.view()); }},
-      implementation_->file);
+  std::visit(Overloaded{[](const std::monostate&) {},
+                        [&](IdxReader& file) {
+                          file.read(rows, x.view());
+                          file.verify();
+                        },
+                        [&](const Hdf5Rows& file) { file.read(rows, x.view()); },
+                        [&](CsvSource& file) { file.read_inputs(rows, x.view()); }},
+             implementation_->file);
   check_finite(x.view(), implementation_->name, rows.data(), kNotFinite);
   return x;
 }

@@ -29,12 +29,13 @@ class SampleSource {
 
   /// Reads the inputs of some rows, ascending, into samples [dimension x rows.size()].
   virtual void read_inputs(std::span<const std::int64_t> rows, MatrixView<double> samples) = 0;
-  /// Reads the targets of rows first, first + 1, ... into targets [target_columns x n].
-  virtual void read_targets(std::int64_t first, MatrixView<double> targets) = 0;
+  /// Reads the targets of some rows, ascending, into targets [target_columns x rows.size()].
+  virtual void read_targets(std::span<const std::int64_t> rows, MatrixView<double> targets) = 0;
 
-  /// Checks what only the end of the inputs' file tells (length, checksum). Call it after the last
-  /// read of a pass, for a compressed file is unpacked to its end; targets are verified as read.
+  /// Check what only the end of a file tells (length, checksum). Call them after the last read of a
+  /// pass, for a compressed file is unpacked to its end.
   virtual void verify_inputs() {}
+  virtual void verify_targets() {}
 
   /// Where inputs and targets come from, for messages and for the result file.
   [[nodiscard]] virtual std::string inputs_name() const = 0;

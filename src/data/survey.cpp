@@ -14,20 +14,19 @@ namespace {
 
 constexpr const char* kOverflows = "overflows in preprocessing";
 
-void find_duplicates(std::span<const std::uint64_t> hashes, Survey& survey) {
-  constexpr std::size_t kListed = 10;
+/// All samples whose hash an earlier one has, in ascending order.
+std::vector<DuplicatePair> find_duplicates(std::span<const std::uint64_t> hashes) {
+  std::vector<DuplicatePair> duplicates;
   std::unordered_map<std::uint64_t, std::int64_t> first_with;
   first_with.reserve(hashes.size());
   for (std::size_t i = 0; i < hashes.size(); ++i) {
     const auto position = static_cast<std::int64_t>(i);
     const auto [first, is_new] = first_with.try_emplace(hashes[i], position);
     if (!is_new) {
-      ++survey.duplicate_count;
-      if (survey.duplicates.size() < kListed) {
-        survey.duplicates.push_back({first->second, position});
-      }
+      duplicates.push_back({first->second, position});
     }
   }
+  return duplicates;
 }
 
 }  // namespace
@@ -111,7 +110,7 @@ Survey survey_samples(const Communicator& comm, SampleSource& train,
     own_hashes = sample_hashes(share.view());
   });
   const auto preprocessed_hashes = comm.all_gather(std::span(std::as_const(own_hashes)));
-  collectively(comm, [&] { find_duplicates(preprocessed_hashes, survey); });
+  collectively(comm, [&] { survey.duplicates = find_duplicates(preprocessed_hashes); });
   share = Matrix<double>();
 
   own_hashes.clear();

@@ -35,8 +35,7 @@ std::vector<std::uint64_t> sample_hashes(MatrixView<const double> samples);
 struct Survey {
   Preprocessor preprocessor;
   std::uint64_t checksum = 0;
-  std::vector<DuplicatePair> duplicates;  ///< the first ten
-  std::int64_t duplicate_count = 0;
+  std::vector<DuplicatePair> duplicates;
 };
 
 /// Reads every selected sample once, each rank its share: checks that all values are finite before

@@ -34,15 +34,15 @@ void check_dimension(SyntheticKind kind, std::int64_t dimension) {
   constexpr std::int64_t kLargest = std::int64_t{1} << 20;
   constexpr std::int64_t kLargestCube = 62;  // the corners are numbered in 64 bits
   if (dimension < 1 || dimension > kLargest) {
-    throw ConfigError("data.synthetic.dimension = " + std::to_string(dimension) +
+    throw ConfigError("data.dimension = " + std::to_string(dimension) +
                       " is not between 1 and " + std::to_string(kLargest));
   }
   if (kind == SyntheticKind::circle && dimension != 2) {
-    throw ConfigError("data.synthetic.dimension = " + std::to_string(dimension) +
+    throw ConfigError("data.dimension = " + std::to_string(dimension) +
                       ", but a circle has dimension 2");
   }
   if (kind == SyntheticKind::boolean_cube && dimension > kLargestCube) {
-    throw ConfigError("data.synthetic.dimension = " + std::to_string(dimension) +
+    throw ConfigError("data.dimension = " + std::to_string(dimension) +
                       "; a boolean_cube may have at most " + std::to_string(kLargestCube));
   }
 }
@@ -68,7 +68,7 @@ class SyntheticSource::Expression {
       parser_.SetExpr(text);
       parser_.Eval(columns_);
     } catch (const mu::Parser::exception_type& error) {
-      throw ConfigError("data.synthetic.target = \"" + text +
+      throw ConfigError("data.target = \"" + text +
                         "\" cannot be evaluated: " + error.GetMsg() + " (variables are x1 to x" +
                         std::to_string(dimension) + ")");
     }
@@ -102,12 +102,12 @@ SyntheticSource::SyntheticSource(const DataOptions& options, Split split)
   const auto wanted = split == Split::train ? options.synthetic.size : options.test_size;
   constexpr std::int64_t kLargest = std::int64_t{1} << 40;
   if (wanted && (*wanted < 1 || *wanted > kLargest)) {
-    throw ConfigError((split == Split::train ? "data.synthetic.size = " : "data.test_size = ") +
+    throw ConfigError((split == Split::train ? "data.size = " : "data.test_size = ") +
                       std::to_string(*wanted) + " is not between 1 and " +
                       std::to_string(kLargest));
   }
   if (!wanted && !is_cube) {
-    throw ConfigError("data.synthetic.size is needed for kind = \"" + name_of(kind_) + "\"");
+    throw ConfigError("data.size is needed for kind = \"" + name_of(kind_) + "\"");
   }
   const std::int64_t corners = is_cube ? std::int64_t{1} << dimension_ : 0;
   size_ = wanted.value_or(corners);
@@ -175,9 +175,12 @@ void SyntheticSource::read_inputs(std::span<const std::int64_t> rows, MatrixView
   }
 }
 
-void SyntheticSource::read_targets(std::int64_t first, MatrixView<double> targets) {
+void SyntheticSource::read_targets(std::span<const std::int64_t> rows, MatrixView<double> targets) {
+  NTKFLOW_EXPECTS(
+      targets.rows == target_columns_ && targets.cols == static_cast<std::int64_t>(rows.size()),
+      targets.rows, targets.cols, rows.size());
   for (std::int64_t j = 0; j < targets.cols; ++j) {
-    make_sample(first + j, target_->x());
+    make_sample(rows[static_cast<std::size_t>(j)], target_->x());
     target_->evaluate(targets.column(j));
   }
 }

@@ -31,7 +31,7 @@ class SyntheticSource final : public SampleSource {
   [[nodiscard]] std::int64_t dimension() const override { return dimension_; }
   [[nodiscard]] std::int64_t target_columns() const override { return target_columns_; }
   void read_inputs(std::span<const std::int64_t> rows, MatrixView<double> samples) override;
-  void read_targets(std::int64_t first, MatrixView<double> targets) override;
+  void read_targets(std::span<const std::int64_t> rows, MatrixView<double> targets) override;
   [[nodiscard]] std::string inputs_name() const override { return name_; }
   [[nodiscard]] std::string targets_name() const override;
 

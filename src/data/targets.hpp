@@ -14,28 +14,36 @@ namespace ntkflow {
 /// The encoding in force: synthetic targets are always raw. Local.
 TargetEncoding encoding_of(const DataOptions& options);
 
-/// Reads stored targets [1 x n] as classes. Local. Throws DataError for a target of several
-/// numbers, or a label that is negative or no whole number. @param name  of the file, for messages.
-std::vector<std::int64_t> class_labels(MatrixView<const double> stored, const std::string& name);
+/// Throws DataError unless one number is stored for each sample, as a class label is. Local.
+/// @param name  of the file, for messages, here and below.
+void check_label_columns(std::int64_t columns, const std::string& name);
 
-/// Number of classes: as configured, or the largest training label plus one. Local. Throws
-/// DataError when that is implausible.
+/// Reads the targets of rows first_row, first_row + 1, ... as classes. Local. Throws DataError for
+/// a label that is negative or no whole number.
+std::vector<std::int64_t> class_labels(std::span<const double> stored, std::int64_t first_row,
+                                       const std::string& name);
+
+/// Number of classes: as configured, or the largest of the labels of rows first_row, first_row + 1,
+/// ... plus one. Local. Throws DataError when that is implausible.
 std::int64_t class_count(const TargetOptions& options, std::span<const std::int64_t> labels,
-                         const std::string& name);
+                         std::int64_t first_row, const std::string& name);
+
+/// One-hot targets of a single class are all the same and every prediction is right. Local. Throws
+/// ConfigError when one class is configured, DataError when one is found.
+void check_several_classes(const TargetOptions& options, std::int64_t classes,
+                           const std::string& name);
 
 /// Throws DataError when a label is `classes` or more. Local.
 void check_labels(std::span<const std::int64_t> labels, std::int64_t classes,
                   const std::string& name);
 
-/// Throws DataError at the first value of stored targets [C x n] that is not finite. Local.
-void check_finite_targets(MatrixView<const double> stored, const std::string& name);
+/// Throws DataError at the first of the stored targets [C x n] of some rows [n] that is not finite.
+/// Local.
+void check_finite_targets(MatrixView<const double> stored, std::span<const std::int64_t> rows,
+                          const std::string& name);
 
-/// Chooses and encodes the targets of some rows. Local.
-///
-/// @param stored  [C x n] as stored, for raw targets.
-/// @param labels  class of each stored row, for the other encodings.
-SplitInfo encode_targets(const TargetOptions& options, TargetEncoding encoding,
-                         std::int64_t classes, std::vector<std::int64_t> rows,
-                         MatrixView<const double> stored, std::span<const std::int64_t> labels);
+/// Targets [n x C] of labels [n], one_hot or class_index. Local.
+Matrix<double> encode_labels(const TargetOptions& options, TargetEncoding encoding,
+                             std::int64_t classes, std::span<const std::int64_t> labels);
 
 }  // namespace ntkflow

@@ -17,9 +17,10 @@
 namespace ntkflow {
 
 void check_output(const Communicator& comm, const std::string& path, Overwrite overwrite,
-                  std::int64_t bytes) {
+                  std::int64_t bytes, std::span<const std::string> inputs) {
   collectively(comm, [&] {
     if (comm.rank() == 0) {
+      output_path::check_inputs(path, inputs);
       output_path::check(path, overwrite);
       output_path::check_space(path, bytes);
     }
@@ -115,6 +116,25 @@ void check(const std::string& path, Overwrite overwrite) {
   if (access(folder.c_str(), W_OK | X_OK) != 0) {
     throw IoError("cannot write '" + path + "': the folder '" + folder +
                   "' is not writable: " + system_text(errno));
+  }
+}
+
+void check_inputs(const std::string& path, std::span<const std::string> inputs) {
+  const std::string partial = path + ".partial";
+  for (const std::string& input : inputs) {
+    const FileIdentity found = identity(input);
+    if (found == FileIdentity{}) {
+      continue;
+    }
+    if (found == identity(path)) {
+      throw ConfigError("output '" + path + "' is the input file '" + input +
+                        "'; choose another name");
+    }
+    if (found == identity(partial)) {
+      throw ConfigError("output '" + path + "' is written as '" + partial +
+                        "' until it is complete, and that is the input file '" + input +
+                        "'; choose another name");
+    }
   }
 }
 

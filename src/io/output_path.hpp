@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include <ntkflow/io/result_file.hpp>
@@ -13,6 +14,10 @@ std::string folder_of(const std::string& path);
 
 /// Throws OutputExistsError or IoError unless a result may be written at `path`.
 void check(const std::string& path, Overwrite overwrite);
+
+/// Throws ConfigError when a result at `path` would replace one of the files `inputs`, under
+/// whatever name: links count as the file they lead to. Inputs that do not exist are passed over.
+void check_inputs(const std::string& path, std::span<const std::string> inputs);
 
 /// Throws ResourceError when the folder of `path` has less than `bytes` of free space.
 void check_space(const std::string& path, std::int64_t bytes);

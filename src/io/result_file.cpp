@@ -12,11 +12,11 @@
 
 #include <ntkflow/base/contract.hpp>
 #include <ntkflow/base/error.hpp>
-#include <ntkflow/base/narrow.hpp>
 #include <ntkflow/dist/collectively.hpp>
 
 #include "hdf5_handle.hpp"
 #include "output_path.hpp"
+#include "row_rounds.hpp"
 #include "write_failure.hpp"
 
 namespace ntkflow {
@@ -121,8 +121,10 @@ struct ResultFile::Implementation {
   };
 
   Implementation(const Communicator& comm_in, std::string path_in, Overwrite overwrite_in,
-                 std::int64_t transfer_bytes_in)
+                 std::int64_t transfer_bytes_in, double patience_in)
       : comm(comm_in.duplicate()),
+        unwinding(comm_in.duplicate()),
+        patience(patience_in),
         path(std::move(path_in)),
         partial(path + ".partial"),
         overwrite(overwrite_in),
@@ -148,7 +150,9 @@ struct ResultFile::Implementation {
       return;
     }
     // The name goes first: whatever closing does, no half result stays behind.
-    if (comm.rank() == 0 && output_path::identity(partial) == identity) {
+    const bool ours = output_path::identity(partial) == identity;
+    write_failure::end_job_if_alone(unwinding, patience, ours ? partial : "");
+    if (comm.rank() == 0 && ours) {
       unlink_partial();
     }
     close_file();
@@ -171,6 +175,7 @@ struct ResultFile::Implementation {
     if (comm.rank() == 0) {
       identity = output_path::identity(partial);
     }
+    comm.broadcast(std::as_writable_bytes(std::span(&identity, 1)), 0);
   }
 
   /// Runs calls of HDF5 on all ranks; if one fails on any rank, the job ends here.
@@ -270,55 +275,49 @@ struct ResultFile::Implementation {
     scales.insert(info.path);
   }
 
-  /// Writes this rank's rows in as many collective calls as the rank with the most rows needs.
+  /// Writes this rank's rows in as many collective calls as the rank with the most boxes needs.
   void transfer(const std::string& name, hid_t type, std::int64_t begin, std::int64_t count,
                 const void* values) {
     NTKFLOW_EXPECTS(file.get() >= 0 && datasets.contains(name), name);
     const Dataset& dataset = datasets.at(name);
-    const std::int64_t rows = dataset.shape.empty() ? 1 : dataset.shape[0];
-    NTKFLOW_EXPECTS(begin >= 0 && count >= 0 && begin + count <= rows, name, begin, count, rows);
-    const std::int64_t row_bytes =
-        rows == 0 ? 0 : size_of(dataset.shape) / rows * dataset.value_bytes;
-    if (row_bytes == 0) {
+    const auto shape = dataset.shape.empty() ? std::vector<std::int64_t>{1} : dataset.shape;
+    NTKFLOW_EXPECTS(begin >= 0 && count >= 0 && begin + count <= shape[0], name, begin, count,
+                    shape[0]);
+    if (size_of(shape) == 0) {
       return;
     }
-    narrow<int>(row_bytes, "bytes in one row of a data set");
-    const std::int64_t rows_per_round = std::max<std::int64_t>(1, transfer_bytes / row_bytes);
-    const std::int64_t rounds = comm.max((count + rows_per_round - 1) / rows_per_round);
+    const std::int64_t value_bytes = dataset.value_bytes;
+    const RowRounds mine(shape, begin, count,
+                         std::max<std::int64_t>(1, transfer_bytes / value_bytes));
+    const std::int64_t rounds = comm.max(mine.size());
     for (std::int64_t round = 0; round < rounds; ++round) {
-      const std::int64_t done = std::min(count, round * rows_per_round);
-      const std::int64_t now = std::min(count - done, rows_per_round);
-      const auto* bytes = static_cast<const std::byte*>(values) + done * row_bytes;
-      guarded(writing(name), now * row_bytes,
-              [&] { write_block(dataset, type, begin + done, now, bytes); });
+      const Box box = round < mine.size() ? mine.box(round) : Box{};
+      guarded(writing(name), box.size * value_bytes, [&] {
+        write_box(dataset, type, box,
+                  static_cast<const std::byte*>(values) + box.first * value_bytes);
+      });
     }
   }
 
-  /// One collective H5Dwrite. A rank without rows takes part with an empty selection: leaving it
+  /// One collective H5Dwrite. A rank without values takes part with an empty selection: leaving it
   /// out would leave the others waiting.
-  static void write_block(const Dataset& dataset, hid_t type, std::int64_t begin,
-                          std::int64_t count, const void* values) {
-    std::vector<std::int64_t> block = dataset.shape;
-    if (!block.empty()) {
-      block[0] = count;
-    }
-    const Handle in_memory = hdf5::make_space(block);
+  static void write_box(const Dataset& dataset, hid_t type, const Box& box, const void* values) {
+    const Handle in_memory = hdf5::make_space({std::max<std::int64_t>(1, box.size)});
     const Handle in_file = hdf5::make_space(dataset.shape);
-    if (count == 0) {
+    if (box.size == 0) {
       check(H5Sselect_none(in_memory.get()), "H5Sselect_none");
       check(H5Sselect_none(in_file.get()), "H5Sselect_none");
-    } else if (!block.empty()) {
-      std::vector<hsize_t> start(block.size());
-      start[0] = static_cast<hsize_t>(begin);
-      const std::vector<hsize_t> extents(block.begin(), block.end());
-      check(H5Sselect_hyperslab(in_file.get(), H5S_SELECT_SET, start.data(), nullptr,
-                                extents.data(), nullptr),
+    } else if (!dataset.shape.empty()) {
+      const std::vector<hsize_t> start(box.start.begin(), box.start.end());
+      const std::vector<hsize_t> extent(box.extent.begin(), box.extent.end());
+      check(H5Sselect_hyperslab(in_file.get(), H5S_SELECT_SET, start.data(), nullptr, extent.data(),
+                                nullptr),
             "H5Sselect_hyperslab");
     }
     const Handle collective = property_list(H5P_DATASET_XFER);
     check(H5Pset_dxpl_mpio(collective.get(), H5FD_MPIO_COLLECTIVE), "H5Pset_dxpl_mpio");
     check(H5Dwrite(dataset.id.get(), type, in_memory.get(), in_file.get(), collective.get(),
-                   count == 0 ? &kNothing : values),
+                   box.size == 0 ? &kNothing : values),
           "H5Dwrite");
   }
 
@@ -353,11 +352,13 @@ struct ResultFile::Implementation {
   }
 
   Communicator comm;
+  Communicator unwinding;  ///< where the ranks meet when the file is abandoned
+  double patience;
   std::string path;
   std::string partial;
   Overwrite overwrite;
   std::int64_t transfer_bytes;
-  output_path::FileIdentity identity;  ///< of the partial file, on rank 0
+  output_path::FileIdentity identity;  ///< of the partial file
   Handle file;
   std::map<std::string, Dataset> datasets;  ///< by path, open until the file is closed
   std::set<std::string> groups{"/"};
@@ -365,9 +366,9 @@ struct ResultFile::Implementation {
 };
 
 ResultFile::ResultFile(const Communicator& comm, std::string path, Overwrite overwrite,
-                       std::int64_t transfer_bytes)
-    : implementation_(
-          std::make_unique<Implementation>(comm, std::move(path), overwrite, transfer_bytes)) {}
+                       std::int64_t transfer_bytes, double patience)
+    : implementation_(std::make_unique<Implementation>(comm, std::move(path), overwrite,
+                                                       transfer_bytes, patience)) {}
 ResultFile::ResultFile(ResultFile&&) noexcept = default;
 ResultFile& ResultFile::operator=(ResultFile&&) noexcept = default;
 ResultFile::~ResultFile() = default;

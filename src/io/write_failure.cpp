@@ -1,13 +1,11 @@
 #include "write_failure.hpp"
 
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <system_error>
-#include <thread>
 
-#include <mpi.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -21,30 +19,16 @@ namespace {
 
 /// How long a failing rank waits for the agreement. A collective call of HDF5 that fails on one
 /// rank may leave the others inside it for ever.
-constexpr std::chrono::seconds kPatience{10};
+constexpr double kAgreementSeconds = 10.0;
 
 /// The lowest failing rank, comm.size() when there is none, or nothing when this rank failed and
 /// the others did not come in time.
 std::optional<std::int64_t> lowest_failing(const Communicator& comm, bool ok) {
-  const std::int64_t mine = ok ? comm.size() : comm.rank();
-  std::int64_t lowest = 0;
-  MPI_Request request = MPI_REQUEST_NULL;
-  check_mpi(MPI_Iallreduce(&mine, &lowest, 1, MPI_INT64_T, MPI_MIN, comm.handle(), &request),
-            "MPI_Iallreduce");
-  if (ok) {
-    check_mpi(MPI_Wait(&request, MPI_STATUS_IGNORE), "MPI_Wait");
-    return lowest;
+  // A rank that is well waits as long as the others write.
+  if (!comm.meet(ok ? std::numeric_limits<double>::infinity() : kAgreementSeconds)) {
+    return std::nullopt;
   }
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  int done = 0;
-  while (std::chrono::steady_clock::now() < deadline) {
-    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
-    if (done != 0) {
-      return lowest;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return std::nullopt;
+  return comm.min(std::int64_t{ok ? comm.size() : comm.rank()});
 }
 
 /// The cause, as far as the system tells: HDF5 and MPI-IO drop errno on their way up.
@@ -89,6 +73,18 @@ void end_job_if_any(const Communicator& comm, const Attempt& attempt, const std:
     comm.barrier();  // nobody ends the job before the sentence is out
   }
   MpiSession::abort(static_cast<int>(ExitCode::resources));
+}
+
+void end_job_if_alone(const Communicator& comm, double seconds, const std::string& partial) {
+  if (comm.meet(seconds)) {
+    return;
+  }
+  std::fprintf(stderr, "ntkflow: error: rank %d failed alone; ending all ranks\n", comm.rank());
+  std::fflush(stderr);
+  if (!partial.empty()) {
+    unlink(partial.c_str());
+  }
+  MpiSession::abort(static_cast<int>(ExitCode::internal));
 }
 
 }  // namespace ntkflow::write_failure

@@ -23,4 +23,10 @@ struct Attempt {
 /// by itself.
 void end_job_if_any(const Communicator& comm, const Attempt& attempt, const std::string& error);
 
+/// Returns when all ranks arrive within `seconds`. Otherwise this rank unwinds alone and what
+/// follows would wait for the others for ever: it prints one sentence, removes the file `partial`
+/// (empty: none) and ends all ranks with ExitCode::internal. Collective over comm, which must be
+/// used for nothing else: the others may be waiting in any other communicator.
+void end_job_if_alone(const Communicator& comm, double seconds, const std::string& partial);
+
 }  // namespace ntkflow::write_failure

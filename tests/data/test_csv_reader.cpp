@@ -1,4 +1,5 @@
 #include <cmath>
+#include <numeric>
 
 #include <ntkflow/base/matrix.hpp>
 
@@ -48,7 +49,9 @@ class CsvSourceTest : public testing::Test {
 
   static std::vector<double> targets(CsvSource& source) {
     Matrix<double> values(source.target_columns(), source.size());
-    source.read_targets(0, values.view());
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(source.size()));
+    std::iota(rows.begin(), rows.end(), std::int64_t{0});
+    source.read_targets(rows, values.view());
     return {values.data(), values.data() + values.size()};
   }
 

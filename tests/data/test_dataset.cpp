@@ -188,6 +188,21 @@ TEST_F(DatasetTest, FindsDuplicatesAfterPreprocessing) {
   EXPECT_EQ(Dataset(world_, idx_options()).duplicate_count(), 0);
 }
 
+TEST_F(DatasetTest, KeepsEveryDuplicate) {
+  DataOptions options = idx_options();
+  const auto value = [](std::int64_t i) { return static_cast<int>(i / kDimension % 3); };
+  options.train.inputs = folder_.write("three", idx_bytes({kTrain, 3, 4}, value));
+  const Dataset data(world_, options);
+
+  ASSERT_EQ(data.duplicate_count(), kTrain - 3);
+  const auto& pairs = data.duplicates();
+  ASSERT_EQ(pairs.size(), kTrain - 3);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    EXPECT_EQ(pairs[i].first, static_cast<std::int64_t>(i % 3));
+    EXPECT_EQ(pairs[i].second, static_cast<std::int64_t>(i + 3));
+  }
+}
+
 TEST_F(DatasetTest, ReadsFewerSamplesThanRanks) {
   DataOptions options = idx_options();
   options.train_size = 1;
@@ -213,6 +228,64 @@ TEST_F(DatasetTest, InspectionAgrees) {
   EXPECT_EQ(inspect_data(options).outputs, 1);
   options.train_size = 200;
   expect_error<DataError>([&] { inspect_data(options); }, {"train_size = 200"});
+}
+
+TEST_F(DatasetTest, InspectionReadsLabelsInBlocks) {
+  constexpr std::uint32_t kRows = (1 << 19) + 2;  // one block and two rows
+  const auto last_is = [](int last) {
+    return [last](std::int64_t i) { return i == kRows - 1 ? last : static_cast<int>(i % 3); };
+  };
+  DataOptions options;
+  options.train = {folder_.write("x", idx_bytes({kRows, 1}, pixel)),
+                   folder_.write("y", gzipped(idx_bytes({kRows}, last_is(6))))};
+  EXPECT_EQ(inspect_data(options).outputs, 7);
+
+  std::string negative = idx_bytes({kRows}, last_is(0xff));
+  negative[2] = 0x09;  // signed bytes
+  folder_.write("y", negative);
+  expect_error<DataError>([&] { inspect_data(options); }, {"row 524289", "label -1"});
+  options.targets.classes = 5;
+  EXPECT_EQ(inspect_data(options).outputs, 5) << "no label needs to be read";
+}
+
+TEST_F(DatasetTest, ReadsRawTargetsOfSelectedRowsOnly) {
+  DataOptions options;
+  options.format = DataFormat::csv;
+  options.targets.encoding = TargetEncoding::raw;
+  options.target_columns = {"y", "z"};
+  options.train.inputs =
+      folder_.write("a.csv", "x,y,z\n1,2,3\n4,5,6\n7,8,9\n10,11,12\n13,nan,14\n");
+  options.test.inputs = folder_.write("b.csv", "x,y,z\n1,-0.5,3\n4,5,inf\n");
+  options.train_offset = 1;
+  options.train_size = 3;
+  options.test_size = 1;
+  const Dataset data(world_, options);
+
+  const Matrix<double>& train = data.split(Split::train).target;
+  ASSERT_EQ(train.rows(), 3);
+  ASSERT_EQ(train.cols(), 2);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(train(i, 0), static_cast<double>(3 * i + 5));
+    EXPECT_EQ(train(i, 1), static_cast<double>(3 * i + 6));
+  }
+  EXPECT_EQ(data.split(Split::test).target(0, 0), -0.5);
+  options.train_size = 4;
+  expect_refused(options, {"a.csv", "line 6", "nan"});
+}
+
+TEST_F(DatasetTest, ReadsRawTargetsOfARandomSubsetFromACompressedFile) {
+  DataOptions options = idx_options();
+  options.targets.encoding = TargetEncoding::raw;
+  options.subset = SubsetRule::random;
+  options.train_size = 23;
+  const Dataset data(world_, options);
+
+  const SplitInfo& train = data.split(Split::train);
+  ASSERT_EQ(train.target.rows(), 23);
+  EXPECT_TRUE(train.label.empty());
+  for (std::int64_t i = 0; i < 23; ++i) {
+    EXPECT_EQ(train.target(i, 0), label(train.source_row[static_cast<std::size_t>(i)]));
+  }
 }
 
 TEST_F(DatasetTest, ReadsCsvHdf5AndSyntheticData) {
@@ -339,6 +412,22 @@ TEST_F(DatasetTest, RefusesLabelsThatDoNotFit) {
   options = idx_options();
   options.test.inputs = folder_.write("wide", idx_bytes({kTest, 13}, pixel));
   expect_refused(options, {"do not match", "12 inputs", "13"});
+}
+
+TEST_F(DatasetTest, RefusesOneHotTargetsOfOneClass) {
+  DataOptions options = idx_options();
+  options.train.targets =
+      folder_.write("zeros", idx_bytes({kTrain}, [](std::int64_t) { return 0; }));
+  options.test = {};
+  expect_refused(options, {"zeros", "only one class"});
+  expect_error<DataError>([&] { inspect_data(options); }, {"zeros", "only one class"});
+  options.targets.classes = 2;
+  EXPECT_EQ(Dataset(world_, options).outputs(), 2);
+  options.targets.classes = 1;
+  expect_refused(options, {"targets.classes = 1"});
+  expect_error<ConfigError>([&] { inspect_data(options); }, {"targets.classes = 1"});
+  options.targets.encoding = TargetEncoding::class_index;
+  EXPECT_EQ(Dataset(world_, options).outputs(), 1);
 }
 
 TEST_F(DatasetTest, RefusesASampleThatCannotBeNormalised) {

@@ -48,7 +48,7 @@ TEST_F(Hdf5SourceTest, ReadsChosenRowsFlattened) {
     }
   }
   Matrix<double> y(1, 2);
-  source.read_targets(1, y.view());
+  source.read_targets(std::vector<std::int64_t>{1, 2}, y.view());
   EXPECT_EQ(y(0, 0), 1.0);
   EXPECT_EQ(y(0, 1), 0.0);
 }

@@ -75,7 +75,7 @@ TEST_F(SyntheticSourceTest, CubeHasAllCornersInCountingOrder) {
     EXPECT_EQ(number, static_cast<double>(corner));
   }
   Matrix<double> y(1, 8);
-  source.read_targets(0, y.view());
+  source.read_targets(std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7}, y.view());
   EXPECT_EQ(y(0, 0), -1.0);
   EXPECT_EQ(y(0, 7), 1.0);
 }
@@ -133,7 +133,7 @@ TEST_F(SyntheticSourceTest, AnyRowCanBeMadeAlone) {
     Matrix<double> some(source.dimension(), 2);
     source.read_inputs(rows, some.view());
     Matrix<double> y(1, 1);
-    source.read_targets(4, y.view());
+    source.read_targets(std::vector<std::int64_t>{4}, y.view());
     for (std::int64_t j = 0; j < source.dimension(); ++j) {
       EXPECT_EQ(some(j, 0), x(j, 1));
       EXPECT_EQ(some(j, 1), x(j, 4));
@@ -147,7 +147,7 @@ TEST_F(SyntheticSourceTest, SeveralExpressionsAreSeveralTargets) {
   auto source = open();
   const auto x = all(source);
   Matrix<double> y(3, 1);
-  source.read_targets(2, y.view());
+  source.read_targets(std::vector<std::int64_t>{2}, y.view());
 
   ASSERT_EQ(source.target_columns(), 3);
   EXPECT_EQ(y(0, 0), x(0, 2));
@@ -158,16 +158,16 @@ TEST_F(SyntheticSourceTest, SeveralExpressionsAreSeveralTargets) {
 TEST_F(SyntheticSourceTest, RefusesWhatCannotBe) {
   for (const char* wrong : {"x3", "x0", "x1*", "", "foo(x1)", "x1 x2"}) {
     synthetic().target = wrong;
-    expect_error<ConfigError>([&] { open(); }, {"synthetic.target", "x1 to x2"});
+    expect_error<ConfigError>([&] { open(); }, {"data.target = ", "x1 to x2"});
   }
   const auto refuse = [&](SyntheticOptions wrong, const std::vector<std::string>& parts) {
     synthetic() = std::move(wrong);
     expect_error<ConfigError>([&] { open(); }, parts);
   };
-  refuse({SyntheticKind::circle, 5, 3, "x1"}, {"a circle has dimension 2"});
-  refuse({SyntheticKind::sphere, std::nullopt, 3, "x1"}, {"size is needed", "sphere"});
-  refuse({SyntheticKind::sphere, 0, 3, "x1"}, {"size = 0"});
-  refuse({SyntheticKind::sphere, 5, 0, "x1"}, {"dimension = 0"});
+  refuse({SyntheticKind::circle, 5, 3, "x1"}, {"data.dimension = 3", "a circle has dimension 2"});
+  refuse({SyntheticKind::sphere, std::nullopt, 3, "x1"}, {"data.size is needed", "sphere"});
+  refuse({SyntheticKind::sphere, 0, 3, "x1"}, {"data.size = 0"});
+  refuse({SyntheticKind::sphere, 5, 0, "x1"}, {"data.dimension = 0"});
   refuse({SyntheticKind::boolean_cube, std::nullopt, 63, "x1"}, {"at most 62"});
   refuse({SyntheticKind::boolean_cube, 9, 3, "x1"}, {"8 corners", "9 samples"});
 }

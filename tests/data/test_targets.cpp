@@ -9,6 +9,7 @@ namespace {
 
 using test::expect_error;
 using Labels = std::vector<std::int64_t>;
+using Reals = std::vector<double>;
 
 Matrix<double> stored(std::int64_t columns, const std::vector<double>& values) {
   Matrix<double> targets(columns, static_cast<std::int64_t>(values.size()) / columns);
@@ -17,38 +18,48 @@ Matrix<double> stored(std::int64_t columns, const std::vector<double>& values) {
 }
 
 TEST(ClassLabelsTest, TakesWholeNumbersFromZero) {
-  EXPECT_EQ(class_labels(stored(1, {5, 0, -0.0, 3}).view(), "f"), (Labels{5, 0, 0, 3}));
+  EXPECT_EQ(class_labels(Reals{5, 0, -0.0, 3}, 0, "f"), (Labels{5, 0, 0, 3}));
   const double infinity = std::numeric_limits<double>::infinity();
   for (const double wrong : {-1.0, 0.5, 1e300, infinity, -infinity, std::nan("")}) {
     expect_error<DataError>(
         [&] {
-          class_labels(stored(1, {0, 1, wrong}).view(), "file");
+          class_labels(Reals{0, 1, wrong}, 40, "file");
         },
-        {"'file', row 2", "is not a class number"});
+        {"'file', row 42", "is not a class number"});
   }
-  expect_error<DataError>([&] { class_labels(stored(1, {-3}).view(), "file"); }, {"label -3 "});
-  expect_error<DataError>(
-      [&] {
-        class_labels(stored(2, {0, 1}).view(), "file");
-      },
-      {"2 numbers per sample", "raw"});
+  expect_error<DataError>([&] { class_labels(Reals{-3}, 0, "file"); }, {"label -3 "});
+  EXPECT_NO_THROW(check_label_columns(1, "file"));
+  expect_error<DataError>([] { check_label_columns(2, "file"); }, {"2 numbers per sample", "raw"});
 }
 
 TEST(ClassCountTest, IsConfiguredOrFoundInTheTrainingFile) {
   TargetOptions options;
-  EXPECT_EQ(class_count(options, Labels{3, 9, 0}, "f"), 10);
-  EXPECT_EQ(class_count(options, Labels{0}, "f"), 1);
+  EXPECT_EQ(class_count(options, Labels{3, 9, 0}, 0, "f"), 10);
+  EXPECT_EQ(class_count(options, Labels{0}, 0, "f"), 1);
   expect_error<DataError>(
       [&] {
-        class_count(options, Labels{1, 1 << 30}, "file");
+        class_count(options, Labels{1, 1 << 30}, 7, "file");
       },
-      {"'file', row 1", "targets.classes"});
+      {"'file', row 8", "targets.classes"});
   options.classes = 12;
-  EXPECT_EQ(class_count(options, Labels{3, 9, 0}, "f"), 12);
+  EXPECT_EQ(class_count(options, Labels{3, 9, 0}, 0, "f"), 12);
   for (const std::int64_t wrong : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1} << 40}) {
     options.classes = wrong;
-    expect_error<ConfigError>([&] { class_count(options, Labels{0}, "f"); }, {"targets.classes"});
+    expect_error<ConfigError>([&] { class_count(options, Labels{0}, 0, "f"); },
+                              {"targets.classes"});
   }
+}
+
+TEST(CheckSeveralClassesTest, RefusesOneHotTargetsOfOneClass) {
+  TargetOptions options;
+  EXPECT_NO_THROW(check_several_classes(options, 2, "file"));
+  expect_error<DataError>([&] { check_several_classes(options, 1, "file"); },
+                          {"'file' has only one class", "class_index"});
+  options.classes = 1;
+  expect_error<ConfigError>([&] { check_several_classes(options, 1, "file"); },
+                            {"targets.classes = 1", "only one class", "raw"});
+  options.encoding = TargetEncoding::class_index;
+  EXPECT_NO_THROW(check_several_classes(options, 1, "file"));
 }
 
 TEST(CheckLabelsTest, NamesALabelOutsideTheClasses) {
@@ -61,40 +72,25 @@ TEST(CheckLabelsTest, NamesALabelOutsideTheClasses) {
 }
 
 TEST(CheckFiniteTargetsTest, NamesTheFirst) {
-  EXPECT_NO_THROW(check_finite_targets(stored(2, {1, 2, 3, 4}).view(), "file"));
+  EXPECT_NO_THROW(check_finite_targets(stored(2, {1, 2, 3, 4}).view(), Labels{5, 9}, "file"));
   expect_error<DataError>(
       [] {
-        check_finite_targets(stored(2, {1, 2, 3, std::nan("")}).view(), "file");
+        check_finite_targets(stored(2, {1, 2, 3, std::nan("")}).view(), Labels{5, 9}, "file");
       },
-      {"'file', row 1, column 1"});
+      {"'file', row 9, column 1"});
 }
 
-TEST(EncodeTargetsTest, KnowsThreeEncodings) {
-  const Matrix<double> labels_stored = stored(1, {2, 0, 1, 2});
-  const Labels labels{2, 0, 1, 2};
+TEST(EncodeLabelsTest, KnowsBothEncodings) {
+  const Labels labels{0, 2};
   const TargetOptions options;
 
-  const SplitInfo one_hot =
-      encode_targets(options, TargetEncoding::one_hot, 3, {1, 3}, labels_stored.view(), labels);
-  EXPECT_EQ(one_hot.source_row, (Labels{1, 3}));
-  EXPECT_EQ(one_hot.label, (Labels{0, 2}));
-  ASSERT_EQ(one_hot.target.cols(), 3);
-  const std::vector<double> values(one_hot.target.data(), one_hot.target.data() + 6);
-  EXPECT_EQ(values, (std::vector<double>{0.9, -0.1, -0.1, -0.1, -0.1, 0.9}));
+  const auto one_hot = encode_labels(options, TargetEncoding::one_hot, 3, labels);
+  ASSERT_EQ(one_hot.cols(), 3);
+  EXPECT_EQ(Reals(one_hot.data(), one_hot.data() + 6), (Reals{0.9, -0.1, -0.1, -0.1, -0.1, 0.9}));
 
-  const SplitInfo index =
-      encode_targets(options, TargetEncoding::class_index, 3, {0, 2}, labels_stored.view(), labels);
-  EXPECT_EQ(index.label, (Labels{2, 1}));
-  ASSERT_EQ(index.target.cols(), 1);
-  EXPECT_EQ(index.target(0, 0), 2.0);
-  EXPECT_EQ(index.target(1, 0), 1.0);
-
-  const SplitInfo raw = encode_targets(options, TargetEncoding::raw, 0, {1},
-                                       stored(2, {1.5, 2.5, 3.5, 4.5}).view(), {});
-  EXPECT_TRUE(raw.label.empty());
-  ASSERT_EQ(raw.target.cols(), 2);
-  EXPECT_EQ(raw.target(0, 0), 3.5);
-  EXPECT_EQ(raw.target(0, 1), 4.5);
+  const auto index = encode_labels(options, TargetEncoding::class_index, 3, labels);
+  ASSERT_EQ(index.cols(), 1);
+  EXPECT_EQ(Reals(index.data(), index.data() + 2), (Reals{0, 2}));
 }
 
 }  // namespace

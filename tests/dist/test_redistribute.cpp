@@ -1,8 +1,12 @@
 #include <cstdint>
+#include <fstream>
 #include <memory>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <ntkflow/base/error.hpp>
 #include <ntkflow/dist/block_cyclic.hpp>
 #include <ntkflow/dist/dist_matrix.hpp>
 #include <ntkflow/dist/process_grid.hpp>
@@ -125,6 +129,61 @@ TYPED_TEST(RedistributeTest, ClonesAndLocalSizes) {
               copy.local_rows() * copy.local_cols() * static_cast<std::int64_t>(sizeof(TypeParam)));
   });
 }
+
+/// While it lives, this process may hold only `bytes` more of address space than now. Local.
+class MemoryLimit {
+ public:
+  explicit MemoryLimit(std::uint64_t bytes) {
+    getrlimit(RLIMIT_AS, &before_);
+    std::uint64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlimit limit{pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) + bytes,
+                       before_.rlim_max};
+    setrlimit(RLIMIT_AS, &limit);
+  }
+  MemoryLimit(const MemoryLimit&) = delete;
+  MemoryLimit& operator=(const MemoryLimit&) = delete;
+  MemoryLimit(MemoryLimit&&) = delete;
+  MemoryLimit& operator=(MemoryLimit&&) = delete;
+  ~MemoryLimit() { setrlimit(RLIMIT_AS, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+/// Calls `work` with a few MiB of memory on the last rank: all ranks must report the lack of it.
+template <class Work>
+void expect_no_memory(const Communicator& world, Work&& work) {
+  constexpr std::uint64_t kMegabyte = std::uint64_t{1} << 20;
+  const bool is_last = world.rank() == world.size() - 1;
+  std::unique_ptr<MemoryLimit> limit;
+  world.barrier();
+  if (is_last) {
+    limit = std::make_unique<MemoryLimit>(8 * kMegabyte);
+  }
+  try {
+    work();
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit_code(), ExitCode::resources) << error.what();
+  }
+}
+
+// The sanitizer ends the process at a failed allocation.
+#ifndef __SANITIZE_ADDRESS__
+TEST(RedistributeMemoryTest, ARankWithoutMemoryFailsOnAllRanks) {
+  const auto world = Communicator::world();
+  const auto grid = ProcessGrid::create(world, {1, world.size()});
+  constexpr std::int64_t kRows = 2048;
+  // 64 MiB in all for replicate, and 64 MiB on each rank for gather_columns.
+  const DistMatrix<float> small(grid, kRows, 4096, 64);
+  const DistMatrix<float> large(grid, kRows, 8192 * world.size(), 64);
+
+  expect_no_memory(world, [&] { (void)replicate(small); });
+  expect_no_memory(world, [&] { (void)gather_columns(large, 0, large.cols()); });
+  EXPECT_EQ(replicate(DistMatrix<float>(grid, 3, 3, 1)).rows(), 3);
+}
+#endif
 
 }  // namespace
 }  // namespace ntkflow::test

@@ -3,6 +3,7 @@
 //   commit   write, then commit
 //   abandon  write, then end without commit
 //   one_rank as commit, and only the last rank has the limit
+//   alone    write, then the last rank unwinds while the others wait for it elsewhere
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -34,8 +35,11 @@ int main(int argc, char** argv) {
   constexpr std::int64_t kRows = 300;
   constexpr std::int64_t kColumns = 4096;
 
-  ntkflow::ResultFile file(world, path, ntkflow::Overwrite::no);
-  if (limit > 0 && (mode != "one_rank" || world.rank() == world.size() - 1)) {
+  constexpr double kPatience = 1.0;
+  const bool is_last = world.rank() == world.size() - 1;
+
+  ntkflow::ResultFile file(world, path, ntkflow::Overwrite::no, ntkflow::kTransferBytes, kPatience);
+  if (limit > 0 && (mode != "one_rank" || is_last)) {
     limit_file_size(limit);
   }
   file.scale("/row", "row", std::vector<std::int64_t>(kRows));
@@ -44,6 +48,12 @@ int main(int argc, char** argv) {
   const std::int64_t share = kRows / world.size();
   const std::vector<double> values(static_cast<std::size_t>(share * kColumns), 1.0);
   file.write_rows("/values", world.rank() * share, share, values.data());
+  if (mode == "alone") {
+    if (is_last) {
+      return 0;
+    }
+    world.barrier();
+  }
   if (mode != "abandon") {
     file.commit();
   }

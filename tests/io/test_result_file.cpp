@@ -100,6 +100,24 @@ TEST(ResultFileTest, RowsOfAllRanksInAnyNumberOfRounds) {
   }
 }
 
+TEST(ResultFileTest, RowsLongerThanATransfer) {
+  for (const std::int64_t transfer_bytes : {8, 9, 8 * 5, 8 * 15 - 1, 8 * 15}) {
+    const ScratchFolder folder(world());
+    const Share mine = contiguous_share(4, world().size(), world().rank());
+    {
+      ResultFile file(world(), folder.file("a.h5"), Overwrite::no, transfer_bytes);
+      file.scale("/row", "row", numbers(4));
+      file.scale("/three", "three", numbers(3));
+      file.scale("/five", "five", numbers(5));
+      file.create({"/a", "a", "1", {4, 3, 5}, {"/row", "/three", "/five"}});
+      file.write_rows("/a", mine.begin, mine.size(), rows_of(mine, 15).data());
+      file.commit();
+    }
+    EXPECT_EQ(Hdf5Reader(folder.file("a.h5")).read_all("/a"), rows_of({0, 4}, 15))
+        << transfer_bytes;
+  }
+}
+
 TEST(ResultFileTest, OneRankHasAllRows) {
   for (int owner = 0; owner < world().size(); ++owner) {
     const ScratchFolder folder(world());
@@ -364,6 +382,36 @@ TEST(CheckOutputTest, EveryReasonHasItsSentence) {
                                checked(folder.file(std::string(300, 'n')))));
   EXPECT_TRUE(fails_everywhere(ExitCode::resources, "bytes free",
                                checked(folder.file("new.h5"), INT64_MAX)));
+}
+
+TEST(CheckOutputTest, NeverReplacesAnInput) {
+  const ScratchFolder folder(world());
+  if (world().rank() == 0) {
+    fs::create_directory(folder.file("deep"));
+    for (const char* name : {"x.h5", "other.h5", "run.h5.partial"}) {
+      std::ofstream(folder.file(name)) << name;
+    }
+    fs::create_symlink("x.h5", folder.file("soft.h5"));
+    fs::create_hard_link(folder.file("x.h5"), folder.file("hard.h5"));
+  }
+  world().barrier();
+  const std::vector<std::string> inputs{folder.file("absent.h5"), folder.file("x.h5"),
+                                        folder.file("run.h5.partial")};
+  const auto checked = [&](const std::string& name, Overwrite overwrite) {
+    return [&, name, overwrite] { check_output(world(), folder.file(name), overwrite, 0, inputs); };
+  };
+
+  for (const char* name : {"x.h5", "./x.h5", "deep/../x.h5", "soft.h5", "hard.h5"}) {
+    for (const Overwrite overwrite : {Overwrite::no, Overwrite::yes}) {
+      EXPECT_TRUE(fails_everywhere(ExitCode::usage, "/x.h5'; choose another name",
+                                   checked(name, overwrite)))
+          << name;
+    }
+  }
+  EXPECT_TRUE(
+      fails_everywhere(ExitCode::usage, "until it is complete", checked("run.h5", Overwrite::yes)));
+  EXPECT_NO_THROW(checked("other.h5", Overwrite::yes)());
+  EXPECT_NO_THROW(checked("absent.h5", Overwrite::no)());
 }
 
 // Nobody may make files here, root included; what fails first depends on who runs the test.

@@ -98,5 +98,27 @@ TEST(WriteFailureTest, AbandonedFileThatCannotBeFlushed) {
   expect_clean_end(outcome, folder);
 }
 
+// Others sit in a barrier of theirs: closing the file would wait for them for ever.
+TEST(WriteFailureTest, EndsTheJobWhenOneRankUnwindsAlone) {
+  const ScratchFolder folder;
+
+  const auto outcome = run_writer(3, folder.file("out.h5"), 0, "alone");
+
+  EXPECT_EQ(outcome.code, 1) << outcome.output;
+  EXPECT_EQ(count_of(outcome.output, "ntkflow: error: rank 2 failed alone; ending all ranks\n"), 1)
+      << outcome.output;
+  EXPECT_TRUE(folder.is_empty()) << outcome.output;
+  EXPECT_LT(outcome.seconds, 20.0);
+}
+
+TEST(WriteFailureTest, AbandonedByAllIsNoFailure) {
+  const ScratchFolder folder;
+
+  const auto outcome = run_writer(2, folder.file("out.h5"), 0, "abandon");
+
+  EXPECT_EQ(outcome.code, 0) << outcome.output;
+  EXPECT_TRUE(folder.is_empty()) << outcome.output;
+}
+
 }  // namespace
 }  // namespace ntkflow::test

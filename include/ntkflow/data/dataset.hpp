@@ -66,8 +66,8 @@ class Dataset {
   /// XXH3 of all selected samples as read, in order, as 16 hexadecimal digits; independent of the
   /// number of ranks.
   [[nodiscard]] std::string checksum() const;
-  /// The first duplicates found in the training set (at most ten), and how many samples repeat an
-  /// earlier one.
+  /// All samples of the training set that repeat an earlier one: `second` ascending, `first` the
+  /// first sample with these inputs; and their number.
   [[nodiscard]] const std::vector<DuplicatePair>& duplicates() const;
   [[nodiscard]] std::int64_t duplicate_count() const;
 

@@ -16,6 +16,9 @@ enum class Overwrite { no, yes };
 /// Bytes that one rank passes to one collective call of HDF5; MPI-IO counts in 32 bits.
 inline constexpr std::int64_t kTransferBytes = std::int64_t{1} << 30;
 
+/// How long a rank that abandons a file waits for the others to do the same.
+inline constexpr double kUnwindingSeconds = 20.0;
+
 /// What an HDF5 attribute of ours may hold.
 using Attribute =
     std::variant<std::string, double, std::int64_t, std::vector<double>, std::vector<std::int64_t>>;
@@ -33,15 +36,17 @@ struct DatasetInfo {
 /// unless said otherwise.
 ///
 /// Written as `<name>.partial` in the same folder and renamed by commit(), so that a reader never
-/// sees half a result; destruction without commit() removes the partial file. After a failed write
-/// the file cannot be closed (parallel HDF5 then hangs in its own collectives), so the error is
-/// printed to stderr by the lowest failing rank, the partial file is removed and all ranks end
-/// through MPI_Abort with ExitCode::resources. Transfers are cut into rounds of `transfer_bytes`.
+/// sees half a result; destruction without commit() removes the partial file, and a rank that the
+/// others do not follow into it within `patience` seconds ends all ranks with ExitCode::internal.
+/// After a failed write the file cannot be closed (parallel HDF5 then hangs in its own
+/// collectives), so the error is printed to stderr by the lowest failing rank, the partial file is
+/// removed and all ranks end through MPI_Abort with ExitCode::resources. Transfers are cut into
+/// rounds of `transfer_bytes`.
 class ResultFile {
  public:
   /// Throws OutputExistsError, or IoError when the folder is missing or not writable, on all ranks.
   ResultFile(const Communicator& comm, std::string path, Overwrite overwrite,
-             std::int64_t transfer_bytes = kTransferBytes);
+             std::int64_t transfer_bytes = kTransferBytes, double patience = kUnwindingSeconds);
   ResultFile(const ResultFile&) = delete;
   ResultFile& operator=(const ResultFile&) = delete;
   ResultFile(ResultFile&&) noexcept;
@@ -88,9 +93,10 @@ class ResultFile {
 
 /// What ResultFile's constructor checks about `path`, before any work is done. Collective over
 /// comm. Also compares the free space of the folder with `bytes` and throws ResourceError when it
-/// is too small.
+/// is too small, and ConfigError when the result would replace one of the files `inputs`, also
+/// through a link.
 void check_output(const Communicator& comm, const std::string& path, Overwrite overwrite,
-                  std::int64_t bytes);
+                  std::int64_t bytes, std::span<const std::string> inputs = {});
 
 /// Version of the HDF5 library in use. Local.
 std::string hdf5_version();
