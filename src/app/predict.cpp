@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <numeric>
 #include <sstream>
@@ -192,7 +193,9 @@ void predict(const Communicator& comm, const CommandLine& line) {
   const std::int64_t outputs = model.coefficients.cols();
   const std::int64_t m = inputs->size();
   require_memory(comm, model, m);
-  check_output(comm, *line.output_file, line.overwrite, m * (outputs + 2) * 8);
+  const std::string inputs_file = line.inputs.substr(0, line.inputs.rfind(":/"));
+  check_output(comm, *line.output_file, line.overwrite, m * (outputs + 2) * 8,
+               std::array{line.file, inputs_file});
 
   fail_together(comm, *line.output_file, [&] {
     const auto grid = ProcessGrid::create(comm, automatic_grid(comm.size()));

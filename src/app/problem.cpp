@@ -20,6 +20,21 @@
 namespace ntkflow::app {
 namespace {
 
+/// The files that a run reads, which its result must not replace.
+std::vector<std::string> input_files(const std::string& config, const DataOptions& data) {
+  std::vector<std::string> files{config};
+  for (std::string name :
+       {data.train.inputs, data.train.targets, data.test.inputs, data.test.targets}) {
+    if (data.format == DataFormat::hdf5) {
+      name = name.substr(0, name.rfind(":/"));
+    }
+    if (!name.empty()) {
+      files.push_back(name);
+    }
+  }
+  return files;
+}
+
 std::string read_text(const std::string& path) {
   if (std::filesystem::is_directory(path)) {
     throw ConfigError(fmt::format("the configuration {} is a folder; name a TOML file", path));
@@ -179,7 +194,8 @@ Problem prepare(const Communicator& comm, const CommandLine& line, PlannedComman
       throw ResourceError(fault);
     }
   });
-  check_output(comm, problem.config.output.file, line.overwrite, problem.plan.file_bytes);
+  check_output(comm, problem.config.output.file, line.overwrite, problem.plan.file_bytes,
+               input_files(line.file, problem.config.data));
   problem.grid = ProcessGrid::create(comm, problem.plan.grid);
 
   const Architecture& architecture = problem.config.kernel.architecture;

@@ -67,6 +67,7 @@ class CsvSource final : public SampleSource {
   }
   void read_inputs(std::span<const std::int64_t> rows, MatrixView<double> samples) override;
   void read_targets(std::span<const std::int64_t> rows, MatrixView<double> targets) override;
+  [[nodiscard]] std::vector<std::string> column_names() const override { return header_; }
   [[nodiscard]] std::string inputs_name() const override { return lines_.path(); }
   [[nodiscard]] std::string targets_name() const override { return lines_.path(); }
 

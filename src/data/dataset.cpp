@@ -37,6 +37,14 @@ Sources open_sources(const DataOptions& options) {
   if (sources.test) {
     require_same(sources.train->dimension(), sources.test->dimension(), "inputs");
     require_same(sources.train->target_columns(), sources.test->target_columns(), "targets");
+    const auto train_names = sources.train->column_names();
+    const auto test_names = sources.test->column_names();
+    if (!train_names.empty() && !test_names.empty() && train_names != test_names) {
+      throw DataError(
+          "the columns of '" + sources.train->inputs_name() + "' and '" +
+          sources.test->inputs_name() +
+          "' have different names or another order; give both files the same header line");
+    }
   }
   return sources;
 }

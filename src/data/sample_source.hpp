@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <ntkflow/base/matrix_view.hpp>
 #include <ntkflow/data/dataset.hpp>
@@ -36,6 +37,10 @@ class SampleSource {
   /// pass, for a compressed file is unpacked to its end.
   virtual void verify_inputs() {}
   virtual void verify_targets() {}
+
+  /// Names of all columns where the file has names, else empty. Sources of one data set must agree
+  /// on them.
+  [[nodiscard]] virtual std::vector<std::string> column_names() const { return {}; }
 
   /// Where inputs and targets come from, for messages and for the result file.
   [[nodiscard]] virtual std::string inputs_name() const = 0;

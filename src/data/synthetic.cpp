@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <regex>
 
 #include <muParser.h>
 
@@ -34,8 +35,8 @@ void check_dimension(SyntheticKind kind, std::int64_t dimension) {
   constexpr std::int64_t kLargest = std::int64_t{1} << 20;
   constexpr std::int64_t kLargestCube = 62;  // the corners are numbered in 64 bits
   if (dimension < 1 || dimension > kLargest) {
-    throw ConfigError("data.dimension = " + std::to_string(dimension) +
-                      " is not between 1 and " + std::to_string(kLargest));
+    throw ConfigError("data.dimension = " + std::to_string(dimension) + " is not between 1 and " +
+                      std::to_string(kLargest));
   }
   if (kind == SyntheticKind::circle && dimension != 2) {
     throw ConfigError("data.dimension = " + std::to_string(dimension) +
@@ -59,6 +60,10 @@ class SyntheticSource::Expression {
  public:
   Expression(const std::string& text, std::int64_t dimension)
       : text_(text), x_(static_cast<std::size_t>(dimension)) {
+    // The parser would take a single = for an assignment to a coordinate; == is what was meant.
+    if (std::regex_search(text, std::regex("(^|[^=<>!])=([^=]|$)"))) {
+      throw ConfigError("data.target = \"" + text + "\" assigns a value with =; compare with ==");
+    }
     try {
       for (std::size_t j = 0; j < x_.size(); ++j) {
         std::string variable = "x";
@@ -68,9 +73,8 @@ class SyntheticSource::Expression {
       parser_.SetExpr(text);
       parser_.Eval(columns_);
     } catch (const mu::Parser::exception_type& error) {
-      throw ConfigError("data.target = \"" + text +
-                        "\" cannot be evaluated: " + error.GetMsg() + " (variables are x1 to x" +
-                        std::to_string(dimension) + ")");
+      throw ConfigError("data.target = \"" + text + "\" cannot be evaluated: " + error.GetMsg() +
+                        " (variables are x1 to x" + std::to_string(dimension) + ")");
     }
   }
 

@@ -35,6 +35,7 @@ class CommandLineTest(Case):
 
     def test_missing_configuration(self):
         self.assert_refused(["run", self.folder / "absent.toml"], USAGE, "absent.toml")
+        self.assert_refused(["run", self.folder], USAGE, "folder")
 
 
 class ConfigurationTest(Case):
@@ -134,6 +135,19 @@ class DataTest(Case):
                 self.write("train.csv", text + bad)
                 self.refuse("train.csv", "5", data=data)
 
+    def test_csv_columns_must_agree(self):
+        self.write("train.csv", "a,b,y\n1,2,0\n3,4.5,1\n2,1,1\n")
+        self.write("test.csv", "b,a,y\n1,2,0\n")
+        data = 'format = "csv"\ntrain = { inputs = "train.csv" }\ntest = { inputs = "test.csv" }\n'
+        self.refuse("columns", data=data)
+        self.write("test.csv", "a,b,y\n1,2,0\n")
+        self.run_ok(["run", self.config(data=data)], 2)
+
+    def test_target_expression_must_be_one(self):
+        data = 'format = "synthetic"\nkind = "gaussian"\nsize = 5\ndimension = 2\ntarget = "%s"\n'
+        for wrong in ("x1=2", "x1*+", "x3"):
+            self.refuse("data.target", data=data % wrong, code=USAGE)
+
     def test_hdf5(self):
         with h5py.File(self.folder / "d.h5", "w") as file:
             file["x"] = np.random.default_rng(0).normal(size=(10, 4))
@@ -184,6 +198,30 @@ class OutputTest(Case):
         self.assertEqual((self.folder / "out.h5").read_bytes(), b"precious")
         self.run_ok(["run", config, "--overwrite"], 2)
         self.assertNotEqual((self.folder / "out.h5").read_bytes(), b"precious")
+
+    def test_inputs_are_never_replaced(self):
+        config = self.config()
+        content = config.read_bytes()
+        (self.folder / "link.h5").symlink_to(config)
+        for output in (config, self.folder / "link.h5", self.folder / "test-x"):
+            result = launch(["run", config, "--output", output, "--overwrite"], 2)
+            self.assertEqual(result.code, USAGE, result.err)
+            self.assertEqual(len(result.errors), 1, result.err)
+        self.assertEqual(config.read_bytes(), content)
+        self.run_ok(["run", self.config(output='file = "out.h5"\nmodel = true\n')], 2)
+        model = self.folder / "out.h5"
+        result = launch(["predict", model, "--inputs", self.folder / "test-x", "--output", model, "--overwrite"], 2)
+        self.assertEqual(result.code, USAGE, result.err)
+        self.run_ok(["show", model])
+
+    def test_log_is_not_written_over_anything(self):
+        config = self.config()
+        content = config.read_bytes()
+        self.assert_refused(["run", config, "--log-json", config, "--overwrite"], USAGE, "case.toml")
+        self.assertEqual(config.read_bytes(), content)
+        self.assert_refused(["run", config, "--log-json", self.folder / "test-x"], EXISTS, "test-x")
+        self.assert_refused(["run", config, "--log-json", self.folder / "no" / "log"], INPUT, "folder")
+        self.assertFalse((self.folder / "no").exists())
 
     def test_full_disk(self):
         """A limit on file sizes makes a write fail as a full disk does, on whichever rank meets it."""
@@ -291,6 +329,14 @@ class ResourceTest(Case):
         self.assertIn("smallest number of ranks", result.err)
         self.assertIn("32-bit limit", result.out)
         self.run_ok(["plan", self.config(), "--ranks", "64", "--memory-per-rank", "16GiB"])
+
+    def test_sizes_that_no_machine_holds(self):
+        for change in ("size=1099511627776", "dimension=1048576"):
+            result = self.assert_refused(
+                ["plan", self.config(data=self.BIG), "--set", "data." + change, "--set", "data.size=1099511627776"],
+                RESOURCES, ranks=None,
+            )
+            self.assertNotIn("-9", result.out + result.err)
 
     def test_blocks_beyond_the_matrix_cost_nothing(self):
         self.run_ok(
