@@ -83,6 +83,9 @@ function(ntkflow_add_python_test name file)
   if(NOT arg_LABELS)
     set(arg_LABELS unit)
   endif()
+  if(NTKFLOW_SANITIZE)
+    math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * 5")
+  endif()
   add_test(NAME ${name} COMMAND ${NTKFLOW_PYTHON} ${PROJECT_SOURCE_DIR}/tests/support/run_python_test.py
                                 ${CMAKE_CURRENT_SOURCE_DIR}/${file})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} PROCESSORS ${arg_PROCESSORS} LABELS "${arg_LABELS}"

@@ -14,7 +14,8 @@ PROGRAM = os.environ["NTKFLOW_PROGRAM"]
 MPIEXEC = os.environ.get("NTKFLOW_MPIEXEC", "mpiexec")
 INPUTS = pathlib.Path(os.environ["NTKFLOW_INPUTS"])
 DATA = os.environ.get("NTKFLOW_DATA", str(INPUTS))
-TIMEOUT_SECONDS = 120
+SANITIZED = os.environ.get("NTKFLOW_SANITIZE") == "1"
+TIMEOUT_SECONDS = 600 if SANITIZED else 120
 
 
 class Result:

@@ -11,7 +11,7 @@ import unittest
 import h5py
 import numpy as np
 
-from support import MPIEXEC, PROGRAM, Case, idx, launch
+from support import MPIEXEC, PROGRAM, SANITIZED, Case, idx, launch
 
 USAGE, INPUT, NUMERICAL, RESOURCES, EXISTS = 2, 3, 4, 5, 6
 
@@ -360,6 +360,7 @@ class ThreadsTest(Case):
 class OneRankTest(Case):
     """A rank that fails alone or is killed takes the others with it, in seconds."""
 
+    @unittest.skipIf(SANITIZED, "AddressSanitizer itself needs terabytes of addresses")
     def test_rank_short_of_memory_ends_all(self):
         """One rank may address less memory than a batch of times needs: it throws while the other waits in a collective."""
         config = self.config(
