@@ -3,9 +3,7 @@ include(CMakePackageConfigHelpers)
 
 get_property(ntkflow_modules GLOBAL PROPERTY NTKFLOW_MODULES)
 install(TARGETS ntkflow_flags ${ntkflow_modules} EXPORT ntkflow-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-if(TARGET ntkflow_app)
-  install(TARGETS ntkflow_app RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-endif()
+install(TARGETS ntkflow_app RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ntkflow DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT ntkflow-targets NAMESPACE ntkflow:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ntkflow)
 
