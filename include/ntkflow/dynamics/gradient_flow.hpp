@@ -31,8 +31,6 @@ class GradientFlow {
 
   /// lambda_max of K / N, the rate of the fastest mode (without the ridge).
   [[nodiscard]] double lambda_max() const;
-  /// (y - f_0(X)) in the eigenbasis, row i for the ascending eigenvalue i. [N x C]
-  [[nodiscard]] const Matrix<double>& modes() const noexcept { return modes_; }
 
   /// A_t for several times, C columns for each time, [N x (T C)], whole on every rank. Collective
   /// over the grid.
@@ -55,7 +53,7 @@ class GradientFlow {
 
   const EigenSystem<double>* eigen_;
   Matrix<double> residual_;
-  Matrix<double> modes_;
+  Matrix<double> modes_;  ///< of the residual, row i for the ascending eigenvalue i
   double ridge_;
 };
 
