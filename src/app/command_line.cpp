@@ -121,8 +121,13 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   predict->add_option("--inputs", line.inputs, "new inputs, as data.train.inputs")->required();
   predict->add_option("--format", line.format,
                       "idx, hdf5 or csv; default: that of the training data");
-  auto* study = command("experiment", "a named study of the theory (none in this version)",
-                        Command::experiment);
+  auto* study =
+      app.add_subcommand("experiment", "a named study of the theory (none in this version)");
+  study->fallthrough();
+  study->callback([&experiment] {
+    throw ConfigError(
+        fmt::format("there is no experiment '{}': this version has none", experiment));
+  });
   study->add_option("NAME", experiment, "name of the study")->required();
   study->add_option("CONFIG", line.file, "configuration (TOML)");
   command("show", "prints what a result file holds", Command::show)
@@ -145,10 +150,6 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
     return {std::nullopt, version_line() + "\n"};
   } catch (const CLI::ParseError& error) {
     throw ConfigError(std::string(error.what()) + "; see ntkflow --help");
-  }
-  if (line.command == Command::experiment) {
-    throw ConfigError(
-        fmt::format("there is no experiment '{}': this version has none", experiment));
   }
   if (resume || !max_hours.empty()) {
     throw ConfigError(

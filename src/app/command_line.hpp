@@ -9,7 +9,7 @@
 
 namespace ntkflow::app {
 
-enum class Command { run, plan, gram, predict, experiment, show, info };
+enum class Command { run, plan, gram, predict, show, info };
 enum class ProgressStyle { automatic, bar, lines, none };
 enum class Verbosity { quiet, normal, verbose };
 

@@ -19,8 +19,10 @@ void require_company(const Communicator& errors, const std::string& output,
   }
   fmt::print(stderr, "ntkflow: error: rank {}: {}\n", errors.rank(), error.what());
   std::fflush(stderr);
-  std::error_code ignored;
-  std::filesystem::remove(output + ".partial", ignored);
+  if (!output.empty()) {
+    std::error_code ignored;
+    std::filesystem::remove(output + ".partial", ignored);
+  }
   MpiSession::abort(static_cast<int>(exit_code_of(error)));
 }
 

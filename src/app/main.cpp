@@ -36,8 +36,6 @@ void dispatch(const Communicator& world, const ntkflow::app::CommandLine& line) 
       return ntkflow::app::show(world, line);
     case Command::info:
       return ntkflow::app::info(world, line);
-    case Command::experiment:
-      throw ntkflow::ConfigError("this version has no experiments");
   }
 }
 
