@@ -1,37 +1,16 @@
 // One failing rank ends the whole job at once and with the right code, although the other one waits
 // in a barrier. Seen from outside: mpiexec is a child process.
-#include <array>
-#include <cstdio>
 #include <string>
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-
-#include <ntkflow/base/timer.hpp>
+#include <support/child_program.hpp>
 
 namespace ntkflow::test {
 namespace {
 
-struct Outcome {
-  int code = -1;
-  std::string output;
-  double seconds = 0.0;
-};
-
 Outcome run_program(const std::string& arguments, const std::string& environment = "") {
-  const Stopwatch watch;
-  const std::string command = environment + " timeout 30 " + NTKFLOW_MPIEXEC + " -n 2 " +
-                              NTKFLOW_PROGRAM + " " + arguments + " 2>&1";
-  Outcome outcome;
-  FILE* pipe = popen(command.c_str(), "r");
-  std::array<char, 4096> part{};
-  while (const std::size_t size = std::fread(part.data(), 1, part.size(), pipe)) {
-    outcome.output.append(part.data(), size);
-  }
-  const int status = pclose(pipe);
-  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  outcome.seconds = watch.seconds();
-  return outcome;
+  return run_command(environment + " timeout 30 " + NTKFLOW_MPIEXEC + " -n 2 " + NTKFLOW_PROGRAM +
+                     " " + arguments);
 }
 
 void expect_end(const std::string& how, int code, const std::string& text) {

@@ -1,41 +1,22 @@
 // A write that the file system refuses must end the whole job with exit code 5, one sentence and no
 // file, and must not hang as closing the file would. Seen from outside: mpiexec is a child process.
-#include <array>
-#include <cstdio>
+#include <cstdint>
+#include <filesystem>
 #include <string>
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-
-#include <ntkflow/base/timer.hpp>
+#include <support/child_program.hpp>
 
 #include "scratch_folder.hpp"
 
 namespace ntkflow::test {
 namespace {
 
-struct Outcome {
-  int code = -1;
-  std::string output;
-  double seconds = 0.0;
-};
-
 Outcome run_writer(int ranks, const std::string& path, std::int64_t limit,
                    const std::string& mode) {
-  const Stopwatch watch;
-  const std::string command = std::string("timeout 60 ") + NTKFLOW_MPIEXEC + " -n " +
-                              std::to_string(ranks) + " " + NTKFLOW_PROGRAM + " '" + path + "' " +
-                              std::to_string(limit) + " " + mode + " 2>&1";
-  Outcome outcome;
-  FILE* pipe = popen(command.c_str(), "r");
-  std::array<char, 4096> part{};
-  while (const std::size_t size = std::fread(part.data(), 1, part.size(), pipe)) {
-    outcome.output.append(part.data(), size);
-  }
-  const int status = pclose(pipe);
-  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  outcome.seconds = watch.seconds();
-  return outcome;
+  return run_command(std::string("timeout 60 ") + NTKFLOW_MPIEXEC + " -n " + std::to_string(ranks) +
+                     " " + NTKFLOW_PROGRAM + " '" + path + "' " + std::to_string(limit) + " " +
+                     mode);
 }
 
 int count_of(const std::string& text, const std::string& part) {
