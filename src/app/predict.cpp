@@ -97,7 +97,7 @@ Model read_model(const Hdf5Reader& file, const std::string& path) {
   for (const std::string& name : file.attribute_names("/kernel")) {
     if (name.starts_with(prefix)) {
       architecture.activation.parameters.push_back(
-          {name.substr(prefix.size()), required<double>(file, "/kernel", name)});
+          {name.substr(prefix.size()), {required<double>(file, "/kernel", name)}});
     }
   }
   architecture.depth = static_cast<int>(required<std::int64_t>(file, "/kernel", "depth"));

@@ -120,7 +120,7 @@ void write_problem(ResultFile& file, const Problem& problem, const std::string& 
   file.attribute("/kernel", "type", std::string(kernel.type == KernelType::ntk ? "ntk" : "nngp"));
   file.attribute("/kernel", "activation", kernel.architecture.activation.name);
   for (const auto& parameter : kernel.architecture.activation.parameters) {
-    file.attribute("/kernel", "activation_" + parameter.name, parameter.value);
+    file.attribute("/kernel", "activation_" + parameter.name, parameter.values.front());
   }
   file.attribute("/kernel", "depth", static_cast<std::int64_t>(kernel.architecture.depth));
   file.attribute("/kernel", "weight_variance", kernel.architecture.weight_variance);

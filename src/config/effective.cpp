@@ -133,7 +133,7 @@ void write_kernel(Writer& out, const KernelOptions& kernel) {
   if (!architecture.activation.parameters.empty()) {
     activation = "{ name = " + activation;
     for (const auto& parameter : architecture.activation.parameters) {
-      activation += fmt::format(", {} = {}", parameter.name, toml_float(parameter.value));
+      activation += fmt::format(", {} = {}", parameter.name, toml_float(parameter.values.front()));
     }
     activation += " }";
   }

@@ -39,7 +39,7 @@ std::optional<ActivationSpec> read_activation_table(const TableReader& kernel,
                       fmt::format("the parameter \"{}\" must be a number", key.str()));
       return std::nullopt;
     }
-    parameters.push_back({key.source().begin, {std::string(key.str()), *value}});
+    parameters.push_back({key.source().begin, {std::string(key.str()), {*value}}});
   }
   std::stable_sort(parameters.begin(), parameters.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -60,7 +60,7 @@ std::optional<ActivationSpec> read_activation(const TableReader& kernel) {
     spec = read_activation_table(kernel, *table);
     node = table->get("name");
   } else if (const auto name = node->value_exact<std::string>()) {
-    spec = ActivationSpec{*name, {}};
+    spec = ActivationSpec{*name, {}, {}};
   } else {
     kernel.reject("activation");
   }

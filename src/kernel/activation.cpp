@@ -1,6 +1,7 @@
 #include "activation.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 
 #include <ntkflow/base/contract.hpp>
@@ -42,6 +43,42 @@ std::string join(const Items& items, const Name& name_of) {
   return text;
 }
 
+/// What the values of a parameter must be, and what they are, where they break the rule.
+std::string check_values(const ActivationSpec::Parameter& parameter, const ParameterRule& rule) {
+  const bool is_list = rule.kind == ParameterKind::list;
+  const bool fits_count = is_list
+                              ? !parameter.values.empty() && parameter.values.size() <= kMostListed
+                              : parameter.values.size() == 1;
+  const auto is_possible = [&](double value) {
+    return value >= rule.lowest && value <= rule.highest &&
+           (rule.kind != ParameterKind::integer || value == std::floor(value));
+  };
+  const auto wrong =
+      std::find_if_not(parameter.values.begin(), parameter.values.end(), is_possible);
+  if (fits_count && wrong == parameter.values.end()) {
+    return {};
+  }
+  std::ostringstream text;
+  if (is_list) {
+    text << "a list of 1 to " << kMostListed << " numbers";
+  } else {
+    text << (rule.kind == ParameterKind::integer ? "a whole number" : "a number");
+  }
+  text << " between " << rule.lowest << " and " << rule.highest << ", found ";
+  if (!fits_count) {
+    text << (parameter.values.empty() ? "an empty list"
+                                      : "a list of " + std::to_string(parameter.values.size()));
+  } else {
+    text << *wrong;
+  }
+  return text.str();
+}
+
+bool is_given(const ActivationSpec& spec, const ParameterRule& rule) {
+  return std::any_of(spec.parameters.begin(), spec.parameters.end(),
+                     [&](const auto& parameter) { return parameter.name == rule.name; });
+}
+
 }  // namespace
 
 std::vector<std::string> activation_names() {
@@ -77,25 +114,30 @@ std::string check_parameters(const ActivationSpec& spec, std::span<const Paramet
         return "activation '" + spec.name + "' has parameter '" + parameter.name + "' twice";
       }
     }
-    if (!(parameter.value >= rule->lowest && parameter.value <= rule->highest)) {
-      std::ostringstream text;
-      text << "parameter '" << parameter.name << "' of activation '" << spec.name
-           << "' must lie between " << rule->lowest << " and " << rule->highest << ", found "
-           << parameter.value;
-      return text.str();
+    if (const std::string problem = check_values(parameter, *rule); !problem.empty()) {
+      return "parameter '" + parameter.name + "' of activation '" + spec.name + "' must be " +
+             problem;
+    }
+  }
+  for (const ParameterRule& rule : rules) {
+    if (!rule.fallback && !is_given(spec, rule)) {
+      std::string text = "activation '" + spec.name + "' needs the parameter '";
+      text += rule.name;
+      text += "'";
+      return text;
     }
   }
   return {};
 }
 
-std::vector<double> resolve_parameters(const ActivationSpec& spec,
-                                       std::span<const ParameterRule> rules) {
-  std::vector<double> values;
+ParameterValues resolve_parameters(const ActivationSpec& spec,
+                                   std::span<const ParameterRule> rules) {
+  ParameterValues values;
   for (const ParameterRule& rule : rules) {
-    values.push_back(rule.fallback);
+    values.push_back(rule.fallback ? std::vector{*rule.fallback} : std::vector<double>{});
     for (const auto& parameter : spec.parameters) {
       if (parameter.name == rule.name) {
-        values.back() = parameter.value;
+        values.back() = parameter.values;
       }
     }
   }

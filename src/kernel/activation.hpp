@@ -1,6 +1,8 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,26 +20,41 @@ struct Duals {
   Value g;
 };
 
-/// A parameter of an activation: its name in the configuration, the value when absent, and the
-/// closed interval of possible values.
+/// Duals of a pair whose correlation is close to 1 or -1.
+struct NearDuals {
+  double f = 0.0;
+  double g = 0.0;
+  double gap = 0.0;  ///< sqrt(F(q1, q1, q1) F(q2, q2, q2)) - |f|
+};
+
+/// What a parameter may be: a number, a whole number, or a list of 1 to kMostListed numbers.
+enum class ParameterKind { real, integer, list };
+inline constexpr std::size_t kMostListed = 17;
+
+/// A parameter of an activation: its name in the configuration, the value when absent (none: it
+/// must be given), and the closed interval of possible values.
 struct ParameterRule {
   std::string_view name;
-  double fallback;
+  std::optional<double> fallback;
   double lowest;
   double highest;
+  ParameterKind kind = ParameterKind::real;
 };
+
+/// The values of an activation's parameters in the order of its rules; a number is a list of one.
+using ParameterValues = std::vector<std::vector<double>>;
 
 /// Base of activations without parameters.
 struct Parameterless {
   static constexpr std::array<ParameterRule, 0> kParameters{};
-  explicit Parameterless(std::span<const double> /*parameters*/) {}
+  explicit Parameterless(const ParameterValues& /*values*/) {}
 };
 
 /// An activation in the form that evaluation uses: its place in the list of activations and its
 /// parameters in the order of its rules. Cheap to pass on, free of strings.
 struct PreparedActivation {
   int index = 0;
-  std::vector<double> parameters;
+  ParameterValues parameters;
 };
 
 /// Local. `spec` must be valid.
@@ -47,8 +64,8 @@ PreparedActivation prepare(const ActivationSpec& spec);
 std::string check_parameters(const ActivationSpec& spec, std::span<const ParameterRule> rules);
 
 /// The values of a valid spec in the order of the rules, with defaults filled in. Local.
-std::vector<double> resolve_parameters(const ActivationSpec& spec,
-                                       std::span<const ParameterRule> rules);
+ParameterValues resolve_parameters(const ActivationSpec& spec,
+                                   std::span<const ParameterRule> rules);
 
 template <class... Activations>
 struct ActivationList {};

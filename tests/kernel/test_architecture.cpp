@@ -27,7 +27,7 @@ TEST(CheckActivationTest, AcceptsEveryListedNameAndNamesThemForOthers) {
 }
 
 TEST(CheckActivationTest, RejectsParametersOfAnActivationWithout) {
-  const std::string problem = check_activation({"relu", {{"slope", 0.1}}});
+  const std::string problem = check_activation({"relu", {{"slope", {0.1}}}});
 
   EXPECT_TRUE(mentions(problem, "'relu' has no parameter 'slope'")) << problem;
 }
@@ -35,17 +35,30 @@ TEST(CheckActivationTest, RejectsParametersOfAnActivationWithout) {
 constexpr std::array<ParameterRule, 2> kRules{{{"a", 0.5, -1.0, 1.0}, {"b", 2.0, 0.0, 10.0}}};
 
 TEST(CheckParametersTest, NamesTheParameterAndItsRange) {
-  EXPECT_EQ(check_parameters({"x", {{"b", 10.0}, {"a", -1.0}}}, kRules), "");
-  EXPECT_TRUE(mentions(check_parameters({"x", {{"c", 1.0}}}, kRules), "it has a, b"));
-  EXPECT_TRUE(mentions(check_parameters({"x", {{"a", 1.5}}}, kRules), "between -1 and 1"));
-  EXPECT_TRUE(mentions(check_parameters({"x", {{"a", std::nan("")}}}, kRules), "'a'"));
-  EXPECT_TRUE(mentions(check_parameters({"x", {{"a", 0.0}, {"a", 0.0}}}, kRules), "twice"));
+  EXPECT_EQ(check_parameters({"x", {{"b", {10.0}}, {"a", {-1.0}}}}, kRules), "");
+  EXPECT_TRUE(mentions(check_parameters({"x", {{"c", {1.0}}}}, kRules), "it has a, b"));
+  EXPECT_TRUE(mentions(check_parameters({"x", {{"a", {1.5}}}}, kRules), "between -1 and 1"));
+  EXPECT_TRUE(mentions(check_parameters({"x", {{"a", {std::nan("")}}}}, kRules), "'a'"));
+  EXPECT_TRUE(mentions(check_parameters({"x", {{"a", {0.0}}, {"a", {0.0}}}}, kRules), "twice"));
+}
+
+TEST(CheckParametersTest, KnowsNumbersWholeNumbersAndLists) {
+  constexpr std::array<ParameterRule, 2> kKinds{
+      {{"degree", 1.0, 0.0, 9.0, ParameterKind::integer},
+       {"coefficients", std::nullopt, -1.0, 1.0, ParameterKind::list}}};
+
+  EXPECT_EQ(check_parameters({"x", {{"coefficients", {1.0, 0.5}}}}, kKinds), "");
+  EXPECT_TRUE(mentions(check_parameters({"x", {}}, kKinds), "needs the parameter 'coefficients'"));
+  EXPECT_TRUE(mentions(check_parameters({"x", {{"coefficients", {}}}}, kKinds), "an empty list"));
+  EXPECT_TRUE(mentions(check_parameters({"x", {{"coefficients", {0.5, 2.0}}}}, kKinds), "found 2"));
+  EXPECT_TRUE(mentions(check_parameters({"x", {{"degree", {1.5}}}}, kKinds), "a whole number"));
+  EXPECT_TRUE(mentions(check_parameters({"x", {{"degree", {1.0, 2.0}}}}, kKinds), "a list of 2"));
 }
 
 TEST(ResolveParametersTest, KeepsTheOrderOfTheRulesAndFillsInDefaults) {
-  EXPECT_EQ(resolve_parameters({"x", {{"b", 3.0}}}, kRules), (std::vector<double>{0.5, 3.0}));
-  EXPECT_EQ(resolve_parameters({"x", {{"b", 3.0}, {"a", 1.0}}}, kRules),
-            (std::vector<double>{1.0, 3.0}));
+  EXPECT_EQ(resolve_parameters({"x", {{"b", {3.0}}}}, kRules), (ParameterValues{{0.5}, {3.0}}));
+  EXPECT_EQ(resolve_parameters({"x", {{"b", {3.0}}, {"a", {1.0}}}}, kRules),
+            (ParameterValues{{1.0}, {3.0}}));
 }
 
 TEST(CheckArchitectureTest, NamesTheFieldAtFault) {

@@ -18,10 +18,11 @@ enum class FirstLayer { normalised, plain };
 struct ActivationSpec {
   struct Parameter {
     std::string name;
-    double value = 0.0;
+    std::vector<double> values;  ///< one for a number, as many as there are for a list
   };
   std::string name = "relu";
   std::vector<Parameter> parameters;
+  std::string expression{};  ///< the function of x, where name is "expression"
 };
 
 /// Names of all activations that the kernels know, for messages and help. Local.

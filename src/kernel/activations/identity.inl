@@ -17,4 +17,6 @@ struct Identity : Parameterless {
   Duals<Value> diagonal(const Value& q) const {
     return {q, Value(1)};
   }
+
+  static constexpr double degree() { return 1.0; }
 };

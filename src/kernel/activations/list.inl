@@ -9,7 +9,16 @@
 //   fast(q1, q2, c)      the same, arranged for speed and small rounding errors, for SIMD vectors
 //   diagonal(q)          F(q, q, q) and G(q, q, q) exactly, from q alone
 // where (u, v) ~ N(0, [[q1, c], [c, q2]]). fast must be symmetric in q1 and q2 to the last bit, and
-// its errors hold relative to the exact function of the given q1, q2, c.
+// its errors hold relative to the exact function of the given q1, q2, c. diagonal returns what is
+// not finite where the second moment diverges.
+//
+// and, where it applies,
+//   degree()             the n with s(r x) = r^n s(x) for all r > 0
+//   kNoNtk               why the derivative covariance, and with it the NTK, does not exist
+//   near(q1, q2, c_sign, gap)  (scalar.hpp's double only) for activations with a kink: the duals,
+//   and how far F
+//                        stays from its own bound, from gap = sqrt(q1 q2) - |c|, which c itself has
+//                        lost to rounding where gap is small. See NearDuals
 
 #include "activations/erf.inl"
 #include "activations/identity.inl"

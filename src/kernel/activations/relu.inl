@@ -36,4 +36,22 @@ struct Relu : Parameterless {
   Duals<Value> diagonal(const Value& q) const {
     return {q / 2, Value(0.5)};
   }
+
+  static constexpr double degree() { return 1.0; }
+
+  /// With r = sqrt(q1 q2), |c| = r - gap, s = r sin t and t the angle to the nearer end:
+  /// r / 2 - F = gap / 2 - (s - t c) / 2 pi for c > 0. Its error of eps s turns the angle of the
+  /// next layer by eps.
+  NearDuals near(double q1, double q2, double c_sign, double gap) const {
+    constexpr double kTurn = 2.0 * std::numbers::pi;
+    const double r = std::sqrt(q1 * q2);
+    const double c = r - gap;
+    const double s = std::sqrt(gap * (r + c));
+    const double t = std::atan2(s, c);
+    const double rest = (s - t * c) / kTurn;
+    if (c_sign > 0.0) {
+      return {c / 2.0 + rest, 0.5 - t / kTurn, gap / 2.0 - rest};
+    }
+    return {rest, t / kTurn, r / 2.0 - rest};
+  }
 };
