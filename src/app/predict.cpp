@@ -202,19 +202,27 @@ void predict(const Communicator& comm, const CommandLine& line) {
     const std::int64_t block = automatic_block_size(model.train_size, grid->shape());
     const BlockCyclic rows(model.train_size, block, grid->shape().rows, grid->row());
     const BlockCyclic cols(m, block, grid->shape().cols, grid->col());
-    const auto evaluator =
-        std::make_shared<const KernelEvaluator<double>>(model.architecture, model.dimension);
+    std::shared_ptr<const KernelEvaluator<double>> evaluator;
     std::shared_ptr<const KernelSamples<double>> train;
     std::shared_ptr<const KernelSamples<double>> fresh;
     report.phase(
         "read data", 0.0, static_cast<double>((model.train_size + m) * model.dimension * 8), [&] {
+          Matrix<double> train_x;
+          Matrix<double> fresh_x;
+          NormRange norms;
           collectively(comm, [&] {
-            train = std::make_shared<const KernelSamples<double>>(
-                *evaluator, read_training_inputs(*file, model, rows));
+            train_x = read_training_inputs(*file, model, rows);
             const auto positions = local_positions(cols);
-            Matrix<double> x = inputs->read(positions);
-            model.preprocessor.apply(x.view(), line.inputs, positions.data());
-            fresh = std::make_shared<const KernelSamples<double>>(*evaluator, std::move(x));
+            fresh_x = inputs->read(positions);
+            model.preprocessor.apply(fresh_x.view(), line.inputs, positions.data());
+            norms = join(norm_range<double>(train_x.view()), norm_range<double>(fresh_x.view()));
+          });
+          norms = {comm.min(norms.smallest), comm.max(norms.largest)};
+          collectively(comm, [&] {
+            evaluator = std::make_shared<const KernelEvaluator<double>>(model.architecture,
+                                                                        model.dimension, norms);
+            train = std::make_shared<const KernelSamples<double>>(*evaluator, std::move(train_x));
+            fresh = std::make_shared<const KernelSamples<double>>(*evaluator, std::move(fresh_x));
           });
         });
     const KernelMatrix<double> kernel(grid, evaluator, model.type, rows, train, cols, fresh);

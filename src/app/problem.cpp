@@ -54,8 +54,13 @@ std::string read_text(const std::string& path) {
 
 template <class Real>
 std::shared_ptr<const KernelEvaluator<Real>> make_evaluator(const Problem& problem) {
-  return std::make_shared<const KernelEvaluator<Real>>(problem.config.kernel.architecture,
-                                                       problem.plan.shape.dimension);
+  std::shared_ptr<const KernelEvaluator<Real>> evaluator;
+  collectively(problem.grid->comm(), [&] {
+    evaluator = std::make_shared<const KernelEvaluator<Real>>(problem.config.kernel.architecture,
+                                                              problem.plan.shape.dimension,
+                                                              problem.dataset->norm_range());
+  });
+  return evaluator;
 }
 
 /// Loads samples and prepares them for the kernel; overflowing layer variances are a failure of all

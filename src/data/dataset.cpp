@@ -256,6 +256,9 @@ std::string Dataset::checksum() const {
 const std::vector<DuplicatePair>& Dataset::duplicates() const {
   return implementation_->survey.duplicates;
 }
+NormRange Dataset::norm_range() const {
+  return implementation_->survey.norms;
+}
 std::int64_t Dataset::duplicate_count() const {
   return static_cast<std::int64_t>(implementation_->survey.duplicates.size());
 }

@@ -108,6 +108,7 @@ Survey survey_samples(const Communicator& comm, SampleSource& train,
   collectively(comm, [&] {
     check_finite(share.view(), train.inputs_name(), own_train.data(), kOverflows);
     own_hashes = sample_hashes(share.view());
+    survey.norms = norm_range<double>(share.view());
   });
   const auto preprocessed_hashes = comm.all_gather(std::span(std::as_const(own_hashes)));
   collectively(comm, [&] { survey.duplicates = find_duplicates(preprocessed_hashes); });
@@ -127,6 +128,7 @@ Survey survey_samples(const Communicator& comm, SampleSource& train,
       own_hashes.insert(own_hashes.end(), hashes.begin(), hashes.end());
       survey.preprocessor.apply(view, "test", rows.data());
       check_finite(view, test->inputs_name(), rows.data(), kOverflows);
+      survey.norms = join(survey.norms, norm_range<double>(view));
       monitor.progress(n_train + begin + count, n_train + n_test);
     }
     if (n_test > 0) {
@@ -135,6 +137,7 @@ Survey survey_samples(const Communicator& comm, SampleSource& train,
   });
   const auto test_hashes = comm.all_gather(std::span(std::as_const(own_hashes)));
   all_hashes.insert(all_hashes.end(), test_hashes.begin(), test_hashes.end());
+  survey.norms = {comm.min(survey.norms.smallest), comm.max(survey.norms.largest)};
   survey.checksum = hash_bytes(all_hashes.data(), all_hashes.size() * sizeof(std::uint64_t));
   return survey;
 }

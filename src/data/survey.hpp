@@ -7,6 +7,7 @@
 
 #include <ntkflow/base/matrix.hpp>
 #include <ntkflow/base/monitor.hpp>
+#include <ntkflow/base/norm_range.hpp>
 #include <ntkflow/data/dataset.hpp>
 #include <ntkflow/data/preprocessor.hpp>
 #include <ntkflow/dist/block_cyclic.hpp>
@@ -36,6 +37,7 @@ struct Survey {
   Preprocessor preprocessor;
   std::uint64_t checksum = 0;
   std::vector<DuplicatePair> duplicates;
+  NormRange norms = kNoNorms;
 };
 
 /// Reads every selected sample once, each rank its share: checks that all values are finite before

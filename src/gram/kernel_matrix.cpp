@@ -88,13 +88,15 @@ void KernelMatrix<Real>::evaluate_tile(std::int64_t row, std::int64_t col,
     const MatrixView<Real> part = out.block(0, j, out.rows, n);
     // Where samples are nearly parallel the rounding of a product decides about half of the
     // kernel's digits, and equal samples must give equal rows: form those few products in twice the
-    // precision.
-    std::array<std::int64_t, kTileRows> found{};
+    // precision, and their kernels from the samples themselves.
+    std::array<std::int64_t, kTileRows * kStrip> memory{};
+    std::array<std::span<const std::int64_t>, kStrip> found;
     for (std::int64_t k = 0; k < n; ++k) {
       const std::span<const Real> products(part.column(k), static_cast<std::size_t>(part.rows));
-      for (const std::int64_t i :
-           evaluator_->near_parallel(products, row_samples_->variances(), row,
-                                     col_samples_->variances(), col + j + k, found)) {
+      found[k] = evaluator_->near_parallel(products, row_samples_->variances(), row,
+                                           col_samples_->variances(), col + j + k,
+                                           std::span(memory).subspan(k * kTileRows, kTileRows));
+      for (const std::int64_t i : found[k]) {
         part.column(k)[i] = static_cast<Real>(accurate_dot(
             row_samples_->x().column(row + i), col_samples_->x().column(col + j + k), d));
       }
@@ -103,6 +105,24 @@ void KernelMatrix<Real>::evaluate_tile(std::int64_t row, std::int64_t col,
     evaluator_->evaluate(part, row_samples_->variances(), row, col_samples_->variances(), col + j,
                          type_ == KernelType::nngp ? part : none,
                          type_ == KernelType::ntk ? part : none);
+    for (std::int64_t k = 0; k < n; ++k) {
+      for (const std::int64_t i : found[k]) {
+        replace_near(row + i, col + j + k, part.column(k)[i]);
+      }
+    }
+  }
+}
+
+template <class Real>
+void KernelMatrix<Real>::replace_near(std::int64_t row, std::int64_t col, Real& value) const {
+  const auto row_norm = row_samples_->squared_norms()[static_cast<std::size_t>(row)];
+  const auto col_norm = col_samples_->squared_norms()[static_cast<std::size_t>(col)];
+  const auto correlation = near_correlation(
+      row_samples_->x().column(row), col_samples_->x().column(col), row_samples_->dimension());
+  const auto near =
+      evaluator_->near_kernels(row_norm, col_norm, correlation, evaluator_->architecture().depth);
+  if (near) {
+    value = static_cast<Real>(type_ == KernelType::ntk ? near->ntk : near->nngp);
   }
 }
 

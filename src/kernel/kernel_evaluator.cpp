@@ -10,7 +10,9 @@
 #include <ntkflow/base/error.hpp>
 
 #include "activation.hpp"
-#include "scalar.hpp"
+#include "fused.hpp"
+#include "near_pair.hpp"
+#include "scalar_duals.hpp"
 #include "tile.hpp"
 
 namespace ntkflow {
@@ -51,24 +53,68 @@ void check_variance(Real variance, int layer, int depth) {
   }
 }
 
-/// Share of |x| |y| above which a product counts as nearly parallel: 1 - |rho| below 1e-6 (double)
-/// or 1e-3 (float), angles below 1.4e-3 or 0.045. The angle, and with it the derivative dual, has
-/// the error of rho divided by the angle. A matrix product of d = 784 leaves rho with about 1e-15
-/// or 1e-6, so beyond the threshold the angle keeps an error below 1e-12 or 3e-5, while few pairs
-/// of real data lie within.
+/// q^(1), q^(2), ... of a sample, each checked, to visit(layer, q). The recursion runs in Real and
+/// rounds as the tile does.
+template <class Real, class Visit>
+void for_each_variance(const Architecture& architecture, const PreparedActivation& activation,
+                       double first_slope, double squared_norm, const Visit& visit) {
+  const int depth = architecture.depth;
+  Real q = static_cast<Real>(first_slope) * static_cast<Real>(squared_norm) +
+           static_cast<Real>(architecture.bias_variance);
+  for (int layer = 1;; ++layer) {
+    check_variance(q, layer, depth);
+    visit(layer, q);
+    if (layer == depth) {
+      return;
+    }
+    const Real f = scalar_diagonal(activation, q).f;
+    if (!std::isfinite(f)) {
+      std::ostringstream text;
+      text << "activation '" << architecture.activation.name
+           << "' has no finite second moment at layer " << layer << " of " << depth
+           << ", where the variance of its input has reached " << q
+           << "; lower kernel.weight_variance, kernel.bias_variance or kernel.depth, or rescale "
+              "the inputs";
+      throw NumericalError(text.str());
+    }
+    q = static_cast<Real>(architecture.weight_variance) * f +
+        static_cast<Real>(architecture.bias_variance);
+  }
+}
+
+/// Share of |x| |y| above which a product counts as nearly parallel: 1 - |rho| below 1e-4 (double)
+/// or 1e-2 (float), angles below 0.014 or 0.14. The angle, and with it the derivative dual, has the
+/// error of rho divided by the angle. A matrix product of d = 784 leaves rho with about 1e-15 or
+/// 1e-6, so beyond the threshold the angle keeps an error below 1e-13 or 1e-5, while few pairs of
+/// real data lie within.
 template <class Real>
-constexpr Real kParallel = static_cast<Real>(sizeof(Real) == sizeof(float) ? 1.0 - 1e-3
-                                                                           : 1.0 - 1e-6);
+constexpr Real kParallel = static_cast<Real>(sizeof(Real) == sizeof(float) ? 1.0 - 1e-2
+                                                                           : 1.0 - 1e-4);
+
+/// Largest relative difference of |x|^2 that counts as none: what normalising in Real leaves.
+template <class Real>
+constexpr double kEqualNorms = 32.0 * static_cast<double>(std::numeric_limits<Real>::epsilon());
+
+/// What closed forms promise layer by layer.
+template <class Real>
+constexpr double kClosedFormError = sizeof(Real) == sizeof(float) ? 4e-6 : 1e-13;
+
+std::string quoted_error(double error) {
+  std::ostringstream text;
+  text.precision(2);
+  text << error;
+  return text.str();
+}
 
 }  // namespace
 
 template <class Real>
-SampleVariances<Real>::SampleVariances(std::int64_t samples, int depth)
+SampleVariances<Real>::SampleVariances(std::int64_t samples, int depth, std::int64_t coefficients)
     : samples_(samples),
       stride_(padded<Real>(samples)),
       depth_(depth),
-      buffer_(padded<Real>(samples) * (depth + 1)) {
-  NTKFLOW_EXPECTS(samples >= 0 && depth >= 1, samples, depth);
+      buffer_(padded<Real>(samples) * (2 + 2 * depth + coefficients)) {
+  NTKFLOW_EXPECTS(samples >= 0 && depth >= 1 && coefficients >= 0, samples, depth, coefficients);
   std::fill_n(buffer_.data(), buffer_.size(), Real(0));
 }
 
@@ -76,16 +122,125 @@ template <class Real>
 struct KernelEvaluator<Real>::Implementation {
   Architecture architecture;
   PreparedActivation activation;
-  double first_slope;
+  double first_slope = 1.0;
+  NormRange norms;
+  EvaluationPath path = EvaluationPath::layered;
+  std::optional<FusedKernel<Real>> fused;
+  std::string description;
+  double error = kClosedFormError<Real>;
+
+  [[nodiscard]] bool has_equal_norms() const {
+    return norms.largest - norms.smallest <= kEqualNorms<Real> * norms.largest;
+  }
+  /// Whether the kernel is one function of the correlation.
+  [[nodiscard]] bool is_one_function() const {
+    return architecture.depth > 1 &&
+           (has_equal_norms() || (architecture.bias_variance == 0.0 && homogeneity(activation)));
+  }
+
+  [[nodiscard]] FusedTarget fused_target() const;
+  bool try_fused();
+  void choose_path(EvaluationPath wanted);
+  [[nodiscard]] Layers<Real> layers() const {
+    return {architecture.depth, static_cast<Real>(first_slope),
+            static_cast<Real>(architecture.weight_variance),
+            static_cast<Real>(architecture.bias_variance)};
+  }
+
+  void evaluate(const Tile<Real>& tile, const SampleVariances<Real>& rows, std::int64_t row_begin,
+                const SampleVariances<Real>& cols, std::int64_t col_begin) const;
+  void evaluate_pairs(const Tile<Real>& tile, const SampleVariances<Real>& rows,
+                      std::int64_t row_begin, const SampleVariances<Real>& cols,
+                      std::int64_t col_begin) const;
 };
 
 template <class Real>
-KernelEvaluator<Real>::KernelEvaluator(const Architecture& architecture, std::int64_t dimension) {
+FusedTarget KernelEvaluator<Real>::Implementation::fused_target() const {
+  // Without a bias a homogeneous activation has the same function at every norm.
+  const long double squared_norm = has_equal_norms() ? norms.largest : 1.0;
+  const long double slope = first_slope;
+  const long double weight = architecture.weight_variance;
+  const long double bias = architecture.bias_variance;
+  std::vector<long double> q = {slope * squared_norm + bias};
+  while (q.size() < static_cast<std::size_t>(architecture.depth)) {
+    q.push_back(weight * scalar_diagonal(activation, q.back()).f + bias);
+  }
+  return {architecture.depth, [slope, squared_norm, weight, bias, q, prepared = activation](
+                                  long double sign, long double gap, std::span<long double> nngp,
+                                  std::span<long double> ntk) {
+            long double c = slope * (sign * (1 - gap) * squared_norm) + bias;
+            long double theta = c;
+            for (std::size_t l = 0;; ++l) {
+              nngp[l] = c / q[l];
+              ntk[l] = theta / q[l];
+              if (l + 1 == q.size()) {
+                return;
+              }
+              const auto duals = scalar_duals(prepared, q[l], q[l], std::clamp(c, -q[l], q[l]));
+              c = weight * duals.f + bias;
+              theta = c + weight * duals.g * theta;
+            }
+          }};
+}
+
+template <class Real>
+bool KernelEvaluator<Real>::Implementation::try_fused() {
+  fused = fit_fused<Real>(fused_target());
+  if (!fused) {
+    return false;
+  }
+  path = EvaluationPath::fused;
+  error = fused->error;
+  description = "one function of the correlation for all layers, a polynomial of degree ";
+  description += std::to_string(fused->degree());
+  description += fused->variable == FusedVariable::half_angle ? " in the half angle" : "";
+  description += ", largest error " + quoted_error(error);
+  return true;
+}
+
+template <class Real>
+void KernelEvaluator<Real>::Implementation::choose_path(EvaluationPath wanted) {
+  if (wanted == EvaluationPath::fused && !is_one_function()) {
+    throw NumericalError(
+        "kernel.evaluation = \"fused\" needs at least two layers and samples of equal norm (add "
+        "\"sphere\" to data.preprocess), or a positively homogeneous activation without bias; use "
+        "\"auto\"");
+  }
+  if ((wanted == EvaluationPath::fused || wanted == EvaluationPath::automatic) &&
+      is_one_function()) {
+    if (try_fused()) {
+      return;
+    }
+    if (wanted == EvaluationPath::fused) {
+      throw NumericalError(
+          "kernel.evaluation = \"fused\": no polynomial reproduces this kernel; use \"auto\"");
+    }
+  }
+  path = wanted == EvaluationPath::reference ? wanted : EvaluationPath::layered;
+  description = path == EvaluationPath::layered ? "layer by layer, closed forms"
+                                                : "pair by pair in scalar code, closed forms";
+}
+
+template <class Real>
+KernelEvaluator<Real>::KernelEvaluator(const Architecture& architecture, std::int64_t dimension,
+                                       NormRange norms, EvaluationPath path) {
   const std::string problem = check_architecture(architecture);
   NTKFLOW_EXPECTS(problem.empty() && dimension >= 1, problem, dimension);
-  implementation_ = std::make_unique<const Implementation>(
-      Implementation{architecture, prepare(architecture.activation),
-                     ntkflow::first_slope(architecture, dimension)});
+  NTKFLOW_EXPECTS(norms.smallest >= 0.0 && norms.smallest <= norms.largest, norms.smallest,
+                  norms.largest);
+  auto implementation = std::make_unique<Implementation>();
+  implementation->architecture = architecture;
+  implementation->activation = prepare(architecture.activation);
+  implementation->first_slope = first_slope(architecture, dimension);
+  implementation->norms = norms;
+  if (std::isfinite(norms.largest)) {
+    for (const double squared_norm : {norms.smallest, norms.largest}) {
+      for_each_variance<Real>(architecture, implementation->activation, implementation->first_slope,
+                              squared_norm, [](int, Real) {});
+    }
+  }
+  implementation->choose_path(path);
+  implementation_ = std::move(implementation);
 }
 
 template <class Real>
@@ -100,35 +255,40 @@ const Architecture& KernelEvaluator<Real>::architecture() const noexcept {
   return implementation_->architecture;
 }
 
-// The recursion runs in Real and rounds as the tile does. Where F(q, q, q) is exact in both, as
-// with identity and relu, a pair of equal samples meets c = q to the last bit in every layer, and
-// the tile's angle between them is exactly 0. A more precise q would differ from c by a rounding
-// error and open an angle of its square root, on which G of relu depends. With erf the tile's F and
-// the scalar one differ by rounding; G of erf has no such square root and rounds no worse.
+template <class Real>
+EvaluationPath KernelEvaluator<Real>::path() const noexcept {
+  return implementation_->path;
+}
+
+template <class Real>
+const std::string& KernelEvaluator<Real>::description() const noexcept {
+  return implementation_->description;
+}
+
+template <class Real>
+double KernelEvaluator<Real>::error() const noexcept {
+  return implementation_->error;
+}
+
 template <class Real>
 SampleVariances<Real> KernelEvaluator<Real>::variances(
     std::span<const double> squared_norms) const {
-  const auto& [architecture, prepared, slope] = *implementation_;
-  const int depth = architecture.depth;
-  const auto weight = static_cast<Real>(architecture.weight_variance);
-  const auto bias = static_cast<Real>(architecture.bias_variance);
+  const Implementation& kernel = *implementation_;
   const auto samples = static_cast<std::int64_t>(squared_norms.size());
-  SampleVariances<Real> result(samples, depth);
-  const auto first = static_cast<Real>(slope);
-  visit_activation(scalar::Activations(), prepared, [&](const auto& activation) {
-    for (std::int64_t i = 0; i < samples; ++i) {
-      const double squared_norm = squared_norms[static_cast<std::size_t>(i)];
-      result.norms()[i] = static_cast<Real>(std::sqrt(squared_norm));
-      Real q = first * static_cast<Real>(squared_norm) + bias;
-      check_variance(q, 1, depth);
-      result.layer(1)[i] = q;
-      for (int layer = 2; layer <= depth; ++layer) {
-        q = weight * activation.diagonal(q).f + bias;
-        check_variance(q, layer, depth);
-        result.layer(layer)[i] = q;
-      }
-    }
-  });
+  SampleVariances<Real> result(samples, kernel.architecture.depth, 0);
+  for (std::int64_t i = 0; i < samples; ++i) {
+    const double squared_norm = squared_norms[static_cast<std::size_t>(i)];
+    const double norm = std::sqrt(squared_norm);
+    result.norms()[i] = static_cast<Real>(norm);
+    result.inverse_norms()[i] = static_cast<Real>(norm > 0.0 ? 1.0 / norm : 0.0);
+    for_each_variance<Real>(
+        kernel.architecture, kernel.activation, kernel.first_slope, squared_norm,
+        [&](int layer, Real q) {
+          result.layer(layer)[i] = q;
+          const Real root = std::sqrt(q);
+          result.factor(layer)[i] = kernel.fused ? root : root > Real(0) ? 1 / root : Real(0);
+        });
+  }
   return result;
 }
 
@@ -137,52 +297,147 @@ void KernelEvaluator<Real>::evaluate(MatrixView<const Real> products,
                                      const SampleVariances<Real>& rows, std::int64_t row_begin,
                                      const SampleVariances<Real>& cols, std::int64_t col_begin,
                                      MatrixView<Real> nngp, MatrixView<Real> ntk) const {
-  const auto& [architecture, prepared, slope] = *implementation_;
+  Tile<Real> tile{products, implementation_->architecture.depth, {}, {}};
+  if (nngp.data != nullptr) {
+    tile.nngp = std::span(&nngp, 1);
+  }
+  if (ntk.data != nullptr) {
+    tile.ntk = std::span(&ntk, 1);
+  }
+  implementation_->evaluate(tile, rows, row_begin, cols, col_begin);
+}
+
+template <class Real>
+void KernelEvaluator<Real>::evaluate_depths(
+    MatrixView<const Real> products, const SampleVariances<Real>& rows, std::int64_t row_begin,
+    const SampleVariances<Real>& cols, std::int64_t col_begin,
+    std::span<const MatrixView<Real>> nngp, std::span<const MatrixView<Real>> ntk) const {
+  const auto depth = static_cast<std::size_t>(implementation_->architecture.depth);
+  NTKFLOW_EXPECTS((nngp.empty() || nngp.size() == depth) && (ntk.empty() || ntk.size() == depth),
+                  nngp.size(), ntk.size(), depth);
+  implementation_->evaluate({products, 1, nngp, ntk}, rows, row_begin, cols, col_begin);
+}
+
+template <class Real>
+void KernelEvaluator<Real>::Implementation::evaluate(const Tile<Real>& tile,
+                                                     const SampleVariances<Real>& rows,
+                                                     std::int64_t row_begin,
+                                                     const SampleVariances<Real>& cols,
+                                                     std::int64_t col_begin) const {
+  const MatrixView<const Real>& products = tile.products;
   NTKFLOW_EXPECTS(row_begin >= 0 && row_begin + products.rows <= rows.samples(), row_begin,
                   products.rows, rows.samples());
   NTKFLOW_EXPECTS(col_begin >= 0 && col_begin + products.cols <= cols.samples(), col_begin,
                   products.cols, cols.samples());
-  for (const MatrixView<Real>& wanted : {nngp, ntk}) {
-    NTKFLOW_EXPECTS(
-        wanted.data == nullptr || (wanted.rows == products.rows && wanted.cols == products.cols),
-        wanted.rows, wanted.cols, products.rows, products.cols);
+  for (const auto& matrices : {tile.nngp, tile.ntk}) {
+    for (const MatrixView<Real>& wanted : matrices) {
+      NTKFLOW_EXPECTS(
+          wanted.data == nullptr || (wanted.rows == products.rows && wanted.cols == products.cols),
+          wanted.rows, wanted.cols, products.rows, products.cols);
+    }
   }
   if (products.rows == 0 || products.cols == 0) {
     return;
   }
   NTKFLOW_EXPECTS(rows.depth() == architecture.depth && cols.depth() == architecture.depth,
                   rows.depth(), cols.depth(), architecture.depth);
-  TileJob<Real> job;
-  job.activation = &prepared;
-  job.depth = architecture.depth;
-  job.first_slope = static_cast<Real>(slope);
-  job.weight_variance = static_cast<Real>(architecture.weight_variance);
-  job.bias_variance = static_cast<Real>(architecture.bias_variance);
-  job.products = products;
-  job.row_variances = rows.layer(1) + row_begin;
-  job.row_layer_stride = rows.stride();
-  job.col_variances = cols.layer(1) + col_begin;
-  job.col_layer_stride = cols.stride();
-  job.nngp = nngp.data;
-  job.nngp_ld = nngp.ld;
-  job.ntk = ntk.data;
-  job.ntk_ld = ntk.ld;
-  evaluate_tile(job);
+  switch (path) {
+    case EvaluationPath::fused:
+      evaluate_tile(FusedJob<Real>{tile, &*fused, rows.inverse_norms() + row_begin,
+                                   rows.factor(1) + row_begin, rows.stride(),
+                                   cols.inverse_norms() + col_begin, cols.factor(1) + col_begin,
+                                   cols.stride()});
+      return;
+    case EvaluationPath::reference:
+      evaluate_pairs(tile, rows, row_begin, cols, col_begin);
+      return;
+    case EvaluationPath::automatic:
+    case EvaluationPath::layered:
+      evaluate_tile(LayeredJob<Real>{tile, layers(), &activation, rows.layer(1) + row_begin,
+                                     rows.stride(), cols.layer(1) + col_begin, cols.stride()});
+      return;
+  }
+}
+
+template <class Real>
+void KernelEvaluator<Real>::Implementation::evaluate_pairs(const Tile<Real>& tile,
+                                                           const SampleVariances<Real>& rows,
+                                                           std::int64_t row_begin,
+                                                           const SampleVariances<Real>& cols,
+                                                           std::int64_t col_begin) const {
+  const auto store = [&](std::span<const MatrixView<Real>> matrices, int depth, std::int64_t i,
+                         std::int64_t j, double value) {
+    if (depth < tile.first_depth || matrices.empty()) {
+      return;
+    }
+    const MatrixView<Real>& matrix = matrices[static_cast<std::size_t>(depth - tile.first_depth)];
+    if (matrix.data != nullptr) {
+      matrix.column(j)[i] = static_cast<Real>(value);
+    }
+  };
+  for (std::int64_t j = 0; j < tile.products.cols; ++j) {
+    for (std::int64_t i = 0; i < tile.products.rows; ++i) {
+      double c = first_slope * static_cast<double>(tile.products.column(j)[i]) +
+                 architecture.bias_variance;
+      double theta = c;
+      for (int depth = 1;; ++depth) {
+        store(tile.nngp, depth, i, j, c);
+        store(tile.ntk, depth, i, j, theta);
+        if (depth == architecture.depth) {
+          break;
+        }
+        const double q1 = rows.layer(depth)[row_begin + i];
+        const double q2 = cols.layer(depth)[col_begin + j];
+        const double bound = std::sqrt(q1 * q2);
+        // std::clamp keeps what is not a number.
+        const auto duals = scalar_duals(activation, q1, q2, std::clamp(c, -bound, bound));
+        c = architecture.weight_variance * duals.f + architecture.bias_variance;
+        theta = c + architecture.weight_variance * duals.g * theta;
+      }
+    }
+  }
+}
+
+template <class Real>
+double KernelEvaluator<Real>::diagonal(double squared_norm, KernelType type, int depth) const {
+  const Architecture& architecture = implementation_->architecture;
+  NTKFLOW_EXPECTS(depth >= 1 && depth <= architecture.depth, depth, architecture.depth);
+  double q = implementation_->first_slope * squared_norm + architecture.bias_variance;
+  double ntk = q;
+  for (int layer = 2; layer <= depth; ++layer) {
+    const auto [f, g] = scalar_diagonal(implementation_->activation, q);
+    q = architecture.weight_variance * f + architecture.bias_variance;
+    ntk = q + architecture.weight_variance * g * ntk;
+  }
+  return type == KernelType::ntk ? ntk : q;
 }
 
 template <class Real>
 double KernelEvaluator<Real>::diagonal(double squared_norm, KernelType type) const {
-  const Architecture& architecture = implementation_->architecture;
-  double q = implementation_->first_slope * squared_norm + architecture.bias_variance;
-  double ntk = q;
-  visit_activation(scalar::Activations(), implementation_->activation, [&](const auto& activation) {
-    for (int layer = 2; layer <= architecture.depth; ++layer) {
-      const auto [f, g] = activation.diagonal(q);
-      q = architecture.weight_variance * f + architecture.bias_variance;
-      ntk = q + architecture.weight_variance * g * ntk;
-    }
-  });
-  return type == KernelType::ntk ? ntk : q;
+  return diagonal(squared_norm, type, implementation_->architecture.depth);
+}
+
+template <class Real>
+std::optional<KernelPair> KernelEvaluator<Real>::near_kernels(double x_squared_norm,
+                                                              double y_squared_norm,
+                                                              NearCorrelation correlation,
+                                                              int depth) const {
+  const Implementation& kernel = *implementation_;
+  NTKFLOW_EXPECTS(depth >= 1 && depth <= kernel.architecture.depth, depth);
+  const double x_norm = std::sqrt(x_squared_norm);
+  const double y_norm = std::sqrt(y_squared_norm);
+  if (!kernel.fused) {
+    return ntkflow::near_kernels(kernel.architecture, kernel.activation, kernel.first_slope, depth,
+                                 x_norm, y_norm, correlation);
+  }
+  const double scale = std::sqrt(diagonal(x_squared_norm, KernelType::nngp, depth) *
+                                 diagonal(y_squared_norm, KernelType::nngp, depth));
+  const auto rho = static_cast<Real>(correlation.sign * (1.0 - correlation.gap));
+  const auto gap = static_cast<Real>(correlation.gap);
+  const auto index = static_cast<std::size_t>(depth - 1);
+  const auto& fused = *kernel.fused;
+  return KernelPair{scale * fused.nngp[index].evaluate(fused.variable, rho, gap),
+                    scale * fused.ntk[index].evaluate(fused.variable, rho, gap)};
 }
 
 template <class Real>

@@ -28,36 +28,95 @@ namespace hn = hwy::HWY_NAMESPACE;
 #include "activations/list.inl"
 #include "pack.inl"
 
-/// One column of a tile.
-template <class Real>
-struct Column {
-  const Real* products;
-  const Real* variance;  // of the column's sample at layer 1
-  Real* nngp;            // null when not wanted
-  Real* ntk;
+/// Rows i ... i + count - 1 of column j of a tile, kVectors whole vectors, or one of which `count`
+/// lanes exist.
+template <std::int64_t kVectors, class Real>
+struct Rows {
+  static constexpr std::int64_t kLanes = Pack<Real>::kLanes;
+
+  const Tile<Real>& tile;
+  std::int64_t i;
+  std::int64_t j;
+  std::int64_t count;
+
+  [[nodiscard]] HWY_INLINE Pack<Real> product(std::int64_t v) const {
+    const Real* from = tile.products.column(j) + i + v * kLanes;
+    if (kVectors > 1 || count == kLanes) {
+      return Pack<Real>::load(from);
+    }
+    std::array<Real, kLanes>
+        padded{};  // the same operations for all, so that the bits are the same
+    std::copy_n(from, count, padded.data());
+    return Pack<Real>::load(padded.data());
+  }
+
+  /// Stores the values of a depth, if they are wanted. What is not a number in the products stays
+  /// so: min and max on the way may have dropped it.
+  HWY_INLINE void store(std::span<const MatrixView<Real>> matrices, int depth, std::int64_t v,
+                        Pack<Real> value, Pack<Real> product) const {
+    if (depth < tile.first_depth || matrices.empty()) {
+      return;
+    }
+    const MatrixView<Real>& matrix = matrices[static_cast<std::size_t>(depth - tile.first_depth)];
+    if (matrix.data == nullptr) {
+      return;
+    }
+    const Pack<Real> checked = select(is_number(product), value, product);
+    Real* to = matrix.column(j) + i + v * kLanes;
+    if (kVectors > 1 || count == kLanes) {
+      checked.store(to);
+      return;
+    }
+    std::array<Real, kLanes> padded{};
+    checked.store(padded.data());
+    std::copy_n(padded.data(), count, to);
+  }
 };
 
-/// The recursion over layers for kVectors vectors of pairs from row i on. They depend on each other
-/// in nothing, so that the processor works on one while another waits for its square root.
-template <std::int64_t kVectors, bool kWithNtk, class Real, class Activation>
-HWY_INLINE void evaluate_rows(const TileJob<Real>& job, const Activation& activation,
-                              const Column<Real>& column, const Real* row_variances,
-                              std::int64_t i) {
+/// Calls evaluate(rows) for all rows of column j, kVectors vectors at a time. These depend on each
+/// other in nothing, so that the processor works on one while another waits for its square root.
+template <std::int64_t kVectors, class Real, class Evaluate>
+HWY_INLINE void for_rows(const Tile<Real>& tile, std::int64_t j, const Evaluate& evaluate) {
+  constexpr std::int64_t kLanes = Pack<Real>::kLanes;
+  const std::int64_t rows = tile.products.rows;
+  std::int64_t i = 0;
+  for (; i + kVectors * kLanes <= rows; i += kVectors * kLanes) {
+    evaluate(Rows<kVectors, Real>{tile, i, j, kVectors * kLanes});
+  }
+  for (; i < rows; i += kLanes) {
+    evaluate(Rows<1, Real>{tile, i, j, std::min(kLanes, rows - i)});
+  }
+}
+
+template <bool kWithNtk, std::int64_t kVectors, class Real, class Activation>
+HWY_INLINE void evaluate_layers(const LayeredJob<Real>& job, const Activation& activation,
+                                const Rows<kVectors, Real>& rows) {
   using P = Pack<Real>;
   constexpr std::int64_t kLanes = P::kLanes;
-  const P weight = P::broadcast(job.weight_variance);
-  const P bias = P::broadcast(job.bias_variance);
-  const P first_slope = P::broadcast(job.first_slope);
+  const P weight = P::broadcast(job.layers.weight_variance);
+  const P bias = P::broadcast(job.layers.bias_variance);
+  const P first_slope = P::broadcast(job.layers.first_slope);
   // No fused operations on c: KernelEvaluator::variances rounds in the same way.
+  P product[kVectors];
   P c[kVectors];
   P theta[kVectors];
   for (std::int64_t v = 0; v < kVectors; ++v) {
-    c[v] = first_slope * P::load(column.products + i + v * kLanes) + bias;
+    product[v] = rows.product(v);
+    c[v] = first_slope * product[v] + bias;
     theta[v] = c[v];
   }
-  const Real* row = row_variances + i;
-  const Real* col = column.variance;
-  for (int layer = 1; layer < job.depth; ++layer) {
+  const Real* row = job.row_variances + rows.i;
+  const Real* col = job.col_variances + rows.j;
+  for (int depth = 1;; ++depth) {
+    for (std::int64_t v = 0; v < kVectors; ++v) {
+      rows.store(job.tile.nngp, depth, v, c[v], product[v]);
+      if constexpr (kWithNtk) {
+        rows.store(job.tile.ntk, depth, v, theta[v], product[v]);
+      }
+    }
+    if (depth == job.layers.depth) {
+      return;
+    }
     const P col_variance = P::broadcast(*col);
     for (std::int64_t v = 0; v < kVectors; ++v) {
       const Duals<P> duals = activation.fast(P::load(row + v * kLanes), col_variance, c[v]);
@@ -66,64 +125,188 @@ HWY_INLINE void evaluate_rows(const TileJob<Real>& job, const Activation& activa
         theta[v] = multiply_add(weight * duals.g, theta[v], c[v]);
       }
     }
-    row += job.row_layer_stride;
-    col += job.col_layer_stride;
+    row += job.row_stride;
+    col += job.col_stride;
   }
-  for (std::int64_t v = 0; v < kVectors; ++v) {
-    const P product = P::load(column.products + i + v * kLanes);
-    // What is not a number stays so; min and max inside the duals may have dropped it.
-    const auto valid = is_number(product);
-    if (column.nngp != nullptr) {
-      select(valid, c[v], product).store(column.nngp + i + v * kLanes);
+}
+
+template <class Real>
+void evaluate(const LayeredJob<Real>& job) {
+  visit_activation(Activations(), *job.activation, [&](const auto& activation) {
+    for (std::int64_t j = 0; j < job.tile.products.cols; ++j) {
+      if (job.tile.ntk.empty()) {
+        for_rows<4>(job.tile, j,
+                    [&](const auto& rows) { evaluate_layers<false>(job, activation, rows); });
+      } else {
+        for_rows<4>(job.tile, j,
+                    [&](const auto& rows) { evaluate_layers<true>(job, activation, rows); });
+      }
     }
-    if constexpr (kWithNtk) {
-      select(valid, theta[v], product).store(column.ntk + i + v * kLanes);
+  });
+}
+
+/// F = sum_k a_k b_k rho^k and dF/drho, with a_k of the rows `a_stride` and b_k of the column
+/// `b_stride` values apart.
+template <std::int64_t kVectors, class Real>
+HWY_INLINE void sum_series(const Real* a, std::int64_t a_stride, const Real* b,
+                           std::int64_t b_stride, int terms, const Pack<Real>* rho, Pack<Real>* f,
+                           Pack<Real>* slope) {
+  using P = Pack<Real>;
+  for (std::int64_t v = 0; v < kVectors; ++v) {
+    f[v] = P(0.0);
+    slope[v] = P(0.0);
+  }
+  for (int k = terms - 1; k >= 0; --k) {
+    const P factor = P::broadcast(b[k * b_stride]);
+    for (std::int64_t v = 0; v < kVectors; ++v) {
+      slope[v] = multiply_add(slope[v], rho[v], f[v]);
+      f[v] = multiply_add(f[v], rho[v], P::load(a + k * a_stride + v * P::kLanes) * factor);
     }
   }
 }
 
-template <bool kWithNtk, class Real, class Activation>
-void evaluate_columns(const TileJob<Real>& job, const Activation& activation) {
-  constexpr std::int64_t kLanes = Pack<Real>::kLanes;
-  constexpr std::int64_t kTogether = 4;
-  const std::int64_t rows = job.products.rows;
-  for (std::int64_t j = 0; j < job.products.cols; ++j) {
-    const Column<Real> column{job.products.column(j), job.col_variances + j,
-                              job.nngp == nullptr ? nullptr : job.nngp + j * job.nngp_ld,
-                              job.ntk == nullptr ? nullptr : job.ntk + j * job.ntk_ld};
-    std::int64_t i = 0;
-    for (; i + kTogether * kLanes <= rows; i += kTogether * kLanes) {
-      evaluate_rows<kTogether, kWithNtk>(job, activation, column, job.row_variances, i);
+template <std::int64_t kVectors, class Real>
+HWY_INLINE void evaluate_series(const SeriesJob<Real>& job, const Rows<kVectors, Real>& rows) {
+  using P = Pack<Real>;
+  constexpr std::int64_t kLanes = P::kLanes;
+  const P weight = P::broadcast(job.layers.weight_variance);
+  const P bias = P::broadcast(job.layers.bias_variance);
+  const P first_slope = P::broadcast(job.layers.first_slope);
+  P product[kVectors];
+  P c[kVectors];
+  P theta[kVectors];
+  for (std::int64_t v = 0; v < kVectors; ++v) {
+    product[v] = rows.product(v);
+    c[v] = multiply_add(first_slope, product[v], bias);
+    theta[v] = c[v];
+  }
+  const Real* row = job.row_inverse_roots + rows.i;
+  const Real* col = job.col_inverse_roots + rows.j;
+  const Real* a = job.row_coefficients + rows.i;
+  const Real* b = job.col_coefficients + rows.j;
+  for (int depth = 1;; ++depth) {
+    for (std::int64_t v = 0; v < kVectors; ++v) {
+      rows.store(job.tile.nngp, depth, v, c[v], product[v]);
+      rows.store(job.tile.ntk, depth, v, theta[v], product[v]);
     }
-    for (; i + kLanes <= rows; i += kLanes) {
-      evaluate_rows<1, kWithNtk>(job, activation, column, job.row_variances, i);
+    if (depth == job.layers.depth) {
+      return;
     }
-    if (i < rows) {  // the same operations on a padded copy, so that the bits are the same
-      std::array<Real, kLanes> products{};
-      std::array<Real, kLanes> nngp{};
-      std::array<Real, kLanes> ntk{};
-      std::copy_n(column.products + i, rows - i, products.data());
-      const Column<Real> rest{products.data(), column.variance, nngp.data(), ntk.data()};
-      evaluate_rows<1, kWithNtk>(job, activation, rest, job.row_variances + i, 0);
-      if (column.nngp != nullptr) {
-        std::copy_n(nngp.data(), rows - i, column.nngp + i);
+    const P col_inverse_root = P::broadcast(*col);
+    P inverse[kVectors];  // 1 / sqrt(q1 q2)
+    P rho[kVectors];
+    P f[kVectors];
+    P slope[kVectors];
+    for (std::int64_t v = 0; v < kVectors; ++v) {
+      inverse[v] = P::load(row + v * kLanes) * col_inverse_root;
+      rho[v] = max(min(c[v] * inverse[v], P(1.0)), P(-1.0));
+    }
+    const int terms = job.terms[static_cast<std::size_t>(depth - 1)];
+    sum_series<kVectors>(a, job.row_stride, b, job.col_stride, terms, rho, f, slope);
+    for (std::int64_t v = 0; v < kVectors; ++v) {
+      c[v] = multiply_add(weight, f[v], bias);
+      theta[v] = multiply_add(weight * slope[v] * inverse[v], theta[v], c[v]);
+    }
+    row += job.row_stride;
+    col += job.col_stride;
+    a += terms * job.row_stride;
+    b += terms * job.col_stride;
+  }
+}
+
+template <class Real>
+void evaluate(const SeriesJob<Real>& job) {
+  for (std::int64_t j = 0; j < job.tile.products.cols; ++j) {
+    for_rows<4>(job.tile, j, [&](const auto& rows) { evaluate_series(job, rows); });
+  }
+}
+
+/// sum_k c_k T_k(y) by Clenshaw's recurrence, for vectors that do not depend on each other.
+template <std::int64_t kVectors, class Real>
+HWY_INLINE void clenshaw(std::span<const Real> coefficients, const Pack<Real>* y,
+                         Pack<Real>* value) {
+  using P = Pack<Real>;
+  P next[kVectors];
+  P after[kVectors];
+  for (std::int64_t v = 0; v < kVectors; ++v) {
+    next[v] = P(0.0);
+    after[v] = P(0.0);
+  }
+  for (std::size_t k = coefficients.size() - 1; k > 0; --k) {
+    const P c = P::broadcast(coefficients[k]);
+    for (std::int64_t v = 0; v < kVectors; ++v) {
+      const P sum = multiply_add(y[v] + y[v], next[v], c - after[v]);
+      after[v] = next[v];
+      next[v] = sum;
+    }
+  }
+  const P c = P::broadcast(coefficients[0]);
+  for (std::int64_t v = 0; v < kVectors; ++v) {
+    value[v] = multiply_add(y[v], next[v], c - after[v]);
+  }
+}
+
+template <std::int64_t kVectors, class Real>
+HWY_INLINE void evaluate_fused(const FusedJob<Real>& job, const Rows<kVectors, Real>& rows) {
+  using P = Pack<Real>;
+  constexpr std::int64_t kLanes = P::kLanes;
+  const P col_inverse = P::broadcast(job.col_inverse_norms[rows.j]);
+  const bool is_folded = job.kernel->variable == FusedVariable::half_angle;
+  P product[kVectors];
+  P rho[kVectors];
+  P y[kVectors];
+  bool any_far = false;
+  bool any_near = false;
+  for (std::int64_t v = 0; v < kVectors; ++v) {
+    product[v] = rows.product(v);
+    rho[v] = product[v] * (P::load(job.row_inverse_norms + rows.i + v * kLanes) * col_inverse);
+    if (is_folded) {
+      const P root = sqrt(max(P(1.0) - abs(rho[v]), P(0.0)));
+      y[v] = root + root - P(1.0);
+      const Mask<Real> is_far = P(0.0) > rho[v];
+      any_far = any_far || !hn::AllFalse(typename P::Tag(), is_far);
+      any_near = any_near || !hn::AllTrue(typename P::Tag(), is_far);
+    } else {
+      y[v] = max(min(rho[v], P(1.0)), P(-1.0));
+      any_near = true;
+    }
+  }
+  const auto evaluate_one = [&](const FusedFunction<Real>& function,
+                                std::span<const MatrixView<Real>> matrices, int depth) {
+    P value[kVectors];
+    clenshaw<kVectors>(std::span<const Real>(any_near ? function.near : function.far), y, value);
+    if (any_near && any_far) {
+      P far[kVectors];
+      clenshaw<kVectors>(std::span<const Real>(function.far), y, far);
+      for (std::int64_t v = 0; v < kVectors; ++v) {
+        value[v] = select(P(0.0) > rho[v], far[v], value[v]);
       }
-      if constexpr (kWithNtk) {
-        std::copy_n(ntk.data(), rows - i, column.ntk + i);
-      }
+    }
+    const Real* row_root = job.row_roots + (depth - 1) * job.row_stride + rows.i;
+    const P col_root = P::broadcast(job.col_roots[(depth - 1) * job.col_stride + rows.j]);
+    for (std::int64_t v = 0; v < kVectors; ++v) {
+      const P scale = P::load(row_root + v * kLanes) * col_root;
+      rows.store(matrices, depth, v, scale * value[v], product[v]);
+    }
+  };
+  const Tile<Real>& tile = job.tile;
+  for (std::size_t d = 0; d < std::max(tile.nngp.size(), tile.ntk.size()); ++d) {
+    const int depth = tile.first_depth + static_cast<int>(d);
+    const auto index = static_cast<std::size_t>(depth - 1);
+    if (!tile.nngp.empty() && tile.nngp[d].data != nullptr) {
+      evaluate_one(job.kernel->nngp[index], tile.nngp, depth);
+    }
+    if (!tile.ntk.empty() && tile.ntk[d].data != nullptr) {
+      evaluate_one(job.kernel->ntk[index], tile.ntk, depth);
     }
   }
 }
 
 template <class Real>
-void evaluate(const TileJob<Real>& job) {
-  visit_activation(Activations(), *job.activation, [&](const auto& activation) {
-    if (job.ntk != nullptr) {
-      evaluate_columns<true>(job, activation);
-    } else if (job.nngp != nullptr) {
-      evaluate_columns<false>(job, activation);
-    }
-  });
+void evaluate(const FusedJob<Real>& job) {
+  for (std::int64_t j = 0; j < job.tile.products.cols; ++j) {
+    for_rows<4>(job.tile, j, [&](const auto& rows) { evaluate_fused(job, rows); });
+  }
 }
 
 template <class Real>
@@ -154,10 +337,22 @@ std::int64_t scan(const ParallelScan<Real>& job) {
 
 }  // namespace
 
-void evaluate_tile_f32(const TileJob<float>& job) {
+void layered_f32(const LayeredJob<float>& job) {
   evaluate(job);
 }
-void evaluate_tile_f64(const TileJob<double>& job) {
+void layered_f64(const LayeredJob<double>& job) {
+  evaluate(job);
+}
+void series_f32(const SeriesJob<float>& job) {
+  evaluate(job);
+}
+void series_f64(const SeriesJob<double>& job) {
+  evaluate(job);
+}
+void fused_f32(const FusedJob<float>& job) {
+  evaluate(job);
+}
+void fused_f64(const FusedJob<double>& job) {
   evaluate(job);
 }
 std::int64_t scan_f32(const ParallelScan<float>& job) {
@@ -176,17 +371,33 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace ntkflow {
 
-HWY_EXPORT(evaluate_tile_f32);
-HWY_EXPORT(evaluate_tile_f64);
+HWY_EXPORT(layered_f32);
+HWY_EXPORT(layered_f64);
+HWY_EXPORT(series_f32);
+HWY_EXPORT(series_f64);
+HWY_EXPORT(fused_f32);
+HWY_EXPORT(fused_f64);
 HWY_EXPORT(scan_f32);
 HWY_EXPORT(scan_f64);
 HWY_EXPORT(target_name);
 
-void evaluate_tile(const TileJob<float>& job) {
-  HWY_DYNAMIC_DISPATCH(evaluate_tile_f32)(job);
+void evaluate_tile(const LayeredJob<float>& job) {
+  HWY_DYNAMIC_DISPATCH(layered_f32)(job);
 }
-void evaluate_tile(const TileJob<double>& job) {
-  HWY_DYNAMIC_DISPATCH(evaluate_tile_f64)(job);
+void evaluate_tile(const LayeredJob<double>& job) {
+  HWY_DYNAMIC_DISPATCH(layered_f64)(job);
+}
+void evaluate_tile(const SeriesJob<float>& job) {
+  HWY_DYNAMIC_DISPATCH(series_f32)(job);
+}
+void evaluate_tile(const SeriesJob<double>& job) {
+  HWY_DYNAMIC_DISPATCH(series_f64)(job);
+}
+void evaluate_tile(const FusedJob<float>& job) {
+  HWY_DYNAMIC_DISPATCH(fused_f32)(job);
+}
+void evaluate_tile(const FusedJob<double>& job) {
+  HWY_DYNAMIC_DISPATCH(fused_f64)(job);
 }
 
 std::int64_t find_parallel(const ParallelScan<float>& job) {

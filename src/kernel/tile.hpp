@@ -9,33 +9,79 @@
 #include <ntkflow/kernel/kernel_evaluator.hpp>
 
 #include "activation.hpp"
+#include "fused.hpp"
 
 // The SIMD code of the module behind plain types; tile.cpp alone knows vectors and instruction
-// sets.
+// sets. Arrays of rows are read in whole vectors, also past the end of the rows.
 namespace ntkflow {
 
-/// One tile of KernelEvaluator::evaluate. Layer variances are `layer_stride` values apart.
+/// What every way of evaluating a tile reads and writes. Element d of nngp and ntk is the matrix of
+/// depth first_depth + d, empty when not wanted.
 template <class Real>
-struct TileJob {
-  const PreparedActivation* activation = nullptr;
+struct Tile {
+  MatrixView<const Real> products;
+  int first_depth = 1;
+  std::span<const MatrixView<Real>> nngp;
+  std::span<const MatrixView<Real>> ntk;
+};
+
+/// The affine steps between the activations.
+template <class Real>
+struct Layers {
   int depth = 1;
   Real first_slope = 0;  // Sigma^(1) = first_slope * product + bias_variance
   Real weight_variance = 0;
   Real bias_variance = 0;
-  MatrixView<const Real> products;
-  const Real* row_variances = nullptr;  // of layer 1; whole vectors may be read past the end
-  std::int64_t row_layer_stride = 0;
+};
+
+/// Layer by layer with closed-form duals. Layer variances are `stride` values apart.
+template <class Real>
+struct LayeredJob {
+  Tile<Real> tile;
+  Layers<Real> layers;
+  const PreparedActivation* activation = nullptr;
+  const Real* row_variances = nullptr;  // of layer 1
+  std::int64_t row_stride = 0;
   const Real* col_variances = nullptr;
-  std::int64_t col_layer_stride = 0;
-  Real* nngp = nullptr;  // null when not wanted
-  std::int64_t nngp_ld = 0;
-  Real* ntk = nullptr;
-  std::int64_t ntk_ld = 0;
+  std::int64_t col_stride = 0;
+};
+
+/// Layer by layer with Hermite series of the duals (Mehler): layer l has terms[l - 1] coefficients
+/// of each sample, each `stride` values after the one before, the first of layer l where
+/// those of layer l - 1 end.
+template <class Real>
+struct SeriesJob {
+  Tile<Real> tile;
+  Layers<Real> layers;
+  std::span<const int> terms;               // of layer 1 ... depth - 1
+  const Real* row_inverse_roots = nullptr;  // 1 / sqrt(q) of layer 1; stride as below
+  const Real* row_coefficients = nullptr;
+  std::int64_t row_stride = 0;
+  const Real* col_inverse_roots = nullptr;
+  const Real* col_coefficients = nullptr;
+  std::int64_t col_stride = 0;
+};
+
+/// One function of the correlation for all layers.
+template <class Real>
+struct FusedJob {
+  Tile<Real> tile;
+  const FusedKernel<Real>* kernel = nullptr;
+  const Real* row_inverse_norms = nullptr;  // 1 / |x|, 0 for x = 0
+  const Real* row_roots = nullptr;          // sqrt(q) of layer 1
+  std::int64_t row_stride = 0;
+  const Real* col_inverse_norms = nullptr;
+  const Real* col_roots = nullptr;
+  std::int64_t col_stride = 0;
 };
 
 /// Local.
-void evaluate_tile(const TileJob<float>& job);
-void evaluate_tile(const TileJob<double>& job);
+void evaluate_tile(const LayeredJob<float>& job);
+void evaluate_tile(const LayeredJob<double>& job);
+void evaluate_tile(const SeriesJob<float>& job);
+void evaluate_tile(const SeriesJob<double>& job);
+void evaluate_tile(const FusedJob<float>& job);
+void evaluate_tile(const FusedJob<double>& job);
 
 /// One call of KernelEvaluator::near_parallel: the i with |products[i]| > share * row_norms[i] *
 /// col_norm.

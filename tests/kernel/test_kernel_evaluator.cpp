@@ -46,8 +46,8 @@ Kernels<Real> evaluate(const KernelEvaluator<Real>& evaluator, const std::vector
 
 /// Kernels of one pair.
 template <class Real>
-reference::KernelPair evaluate_pair(const KernelEvaluator<Real>& evaluator,
-                                    const reference::InnerProducts& pair) {
+KernelPair evaluate_pair(const KernelEvaluator<Real>& evaluator,
+                         const reference::InnerProducts& pair) {
   Matrix<Real> product(1, 1);
   product(0, 0) = static_cast<Real>(pair.xy);
   const auto kernels = evaluate<Real>(evaluator, {pair.xx}, {pair.yy}, product);

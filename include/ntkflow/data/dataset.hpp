@@ -9,6 +9,7 @@
 
 #include <ntkflow/base/matrix.hpp>
 #include <ntkflow/base/monitor.hpp>
+#include <ntkflow/base/norm_range.hpp>
 #include <ntkflow/data/options.hpp>
 #include <ntkflow/data/preprocessor.hpp>
 #include <ntkflow/dist/communicator.hpp>
@@ -70,6 +71,8 @@ class Dataset {
   /// first sample with these inputs; and their number.
   [[nodiscard]] const std::vector<DuplicatePair>& duplicates() const;
   [[nodiscard]] std::int64_t duplicate_count() const;
+  /// |x|^2 of all selected samples after preprocessing.
+  [[nodiscard]] NormRange norm_range() const;
 
   /// Loads and preprocesses samples at the given positions (0 <= position < size, ascending) of a
   /// split. Each rank names its own. Collective over the constructor's comm: a failure of one rank

@@ -67,6 +67,9 @@ class KernelMatrix {
   /// Kernel values of local rows [row, row + out.rows) and local columns [col, col + out.cols).
   /// Local.
   void evaluate_tile(std::int64_t row, std::int64_t col, MatrixView<Real> out) const;
+  /// Replaces the value of a pair of nearly parallel samples, local row and column, by the one that
+  /// the samples themselves give.
+  void replace_near(std::int64_t row, std::int64_t col, Real& value) const;
   void set_diagonal(std::int64_t row, std::int64_t col, MatrixView<Real> tile) const;
 
   std::shared_ptr<const ProcessGrid> grid_;

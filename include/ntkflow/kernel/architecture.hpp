@@ -5,6 +5,19 @@
 
 namespace ntkflow {
 
+/// How a kernel is evaluated. The results agree to rounding.
+///   automatic  the fastest that applies
+///   fused      one function of the correlation for all layers, fitted at start-up
+///   layered    layer by layer on SIMD vectors
+///   reference  pair by pair in scalar code
+enum class EvaluationPath { automatic, fused, layered, reference };
+
+/// Both kernels of a pair of samples.
+struct KernelPair {
+  double nngp = 0.0;
+  double ntk = 0.0;
+};
+
 /// Which of the two limiting kernels: the Neural Tangent Kernel or the network's Gaussian-process
 /// covariance.
 enum class KernelType { ntk, nngp };

@@ -24,11 +24,6 @@ struct InnerProducts {
   double xy = 0.0;
 };
 
-struct KernelPair {
-  double nngp = 0.0;
-  double ntk = 0.0;
-};
-
 /// Both kernels by the recursion over layers. Local. Ref: Jacot, Gabriel, Hongler (2018),
 /// section 4.
 /// @pre check_architecture(architecture) is empty, dimension >= 1.

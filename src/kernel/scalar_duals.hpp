@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "activation.hpp"
+
+// The duals of any activation for scalars.
+namespace ntkflow {
+
+/// F(q1, q2, c) and G, by the formula of the activation's source. Value is double or long double;
+/// what is only known numerically has the digits of a double. Local.
+template <class Value>
+Duals<Value> scalar_duals(const PreparedActivation& activation, Value q1, Value q2, Value c);
+
+/// F(q, q, q) and G(q, q, q) from q alone; not finite where the second moment diverges. Value is
+/// float, double or long double. Local.
+template <class Value>
+Duals<Value> scalar_diagonal(const PreparedActivation& activation, Value q);
+
+/// Duals of a pair with |c| = sqrt(q1 q2) - gap and the sign of c_sign. Local.
+NearDuals near_duals(const PreparedActivation& activation, double q1, double q2, double c_sign,
+                     double gap);
+
+/// The n with s(r x) = r^n s(x) for all r > 0, if there is one. Local.
+std::optional<double> homogeneity(const PreparedActivation& activation);
+
+}  // namespace ntkflow
