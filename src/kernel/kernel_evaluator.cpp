@@ -424,6 +424,10 @@ std::optional<KernelPair> KernelEvaluator<Real>::near_kernels(double x_squared_n
                                                               int depth) const {
   const Implementation& kernel = *implementation_;
   NTKFLOW_EXPECTS(depth >= 1 && depth <= kernel.architecture.depth, depth);
+  if (correlation.sign > 0.0 && correlation.gap == 0.0 && x_squared_norm == y_squared_norm) {
+    return KernelPair{diagonal(x_squared_norm, KernelType::nngp, depth),
+                      diagonal(x_squared_norm, KernelType::ntk, depth)};
+  }
   const double x_norm = std::sqrt(x_squared_norm);
   const double y_norm = std::sqrt(y_squared_norm);
   if (!kernel.fused) {

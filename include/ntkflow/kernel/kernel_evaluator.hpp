@@ -144,8 +144,9 @@ class KernelEvaluator {
 
   /// Both kernels, of the first `depth` layers, of two nearly parallel samples, within 1e-13
   /// relative from 1 - |rho| = 1e-3 down to 0, where the rounding of rho itself would leave half of
-  /// the digits. Nothing where the activation has only numerical duals and is not fused: then
-  /// `evaluate` is all there is, which loses digits only at kinks. Allocates and throws nothing.
+  /// the digits; equal samples have the diagonal's value to the last bit. Nothing where the
+  /// activation has only numerical duals and is not fused: then `evaluate` is all there is, which
+  /// loses digits only at kinks. Allocates and throws nothing.
   [[nodiscard]] std::optional<KernelPair> near_kernels(double x_squared_norm, double y_squared_norm,
                                                        NearCorrelation correlation,
                                                        int depth) const;
