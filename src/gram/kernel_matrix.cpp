@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <span>
 #include <utility>
 #include <vector>
@@ -11,6 +12,9 @@
 
 namespace ntkflow {
 namespace {
+
+/// Columns of a tile that a thread takes at a time.
+constexpr std::int64_t kStrip = 16;
 
 /// Rows of `x` at the positions of `map`, converted. [local_size x k]
 template <class Real>
@@ -78,37 +82,51 @@ void KernelMatrix<Real>::evaluate_tile(std::int64_t row, std::int64_t col,
                  col_samples_->x().view().block(0, col, d, out.cols), Real{0}, out);
 
   // Strips of columns are independent, so the threads of this rank share them; BLAS uses the same
-  // threads above. Nothing in the loop allocates or throws: no exception could leave it.
-  constexpr std::int64_t kStrip = 16;
+  // threads above. No exception may leave the loop: one waits until it has ended.
   const std::int64_t strips = (out.cols + kStrip - 1) / kStrip;
+  std::exception_ptr failure;
 #pragma omp parallel for schedule(static)
   for (std::int64_t strip = 0; strip < strips; ++strip) {
     const std::int64_t j = strip * kStrip;
-    const std::int64_t n = std::min(kStrip, out.cols - j);
-    const MatrixView<Real> part = out.block(0, j, out.rows, n);
-    // Where samples are nearly parallel the rounding of a product decides about half of the
-    // kernel's digits, and equal samples must give equal rows: form those few products in twice the
-    // precision, and their kernels from the samples themselves.
-    std::array<std::int64_t, kTileRows * kStrip> memory{};
-    std::array<std::span<const std::int64_t>, kStrip> found;
-    for (std::int64_t k = 0; k < n; ++k) {
-      const std::span<const Real> products(part.column(k), static_cast<std::size_t>(part.rows));
-      found[k] = evaluator_->near_parallel(products, row_samples_->variances(), row,
-                                           col_samples_->variances(), col + j + k,
-                                           std::span(memory).subspan(k * kTileRows, kTileRows));
-      for (const std::int64_t i : found[k]) {
-        part.column(k)[i] = static_cast<Real>(accurate_dot(
-            row_samples_->x().column(row + i), col_samples_->x().column(col + j + k), d));
-      }
+    try {
+      turn_into_kernels(row, col + j, out.block(0, j, out.rows, std::min(kStrip, out.cols - j)));
+    } catch (...) {
+#pragma omp critical
+      failure = std::current_exception();
     }
-    const MatrixView<Real> none;
-    evaluator_->evaluate(part, row_samples_->variances(), row, col_samples_->variances(), col + j,
-                         type_ == KernelType::nngp ? part : none,
-                         type_ == KernelType::ntk ? part : none);
-    for (std::int64_t k = 0; k < n; ++k) {
-      for (const std::int64_t i : found[k]) {
-        replace_near(row + i, col + j + k, part.column(k)[i]);
-      }
+  }
+  if (failure) {
+    std::rethrow_exception(failure);
+  }
+}
+
+template <class Real>
+void KernelMatrix<Real>::turn_into_kernels(std::int64_t row, std::int64_t col,
+                                           MatrixView<Real> part) const {
+  const std::int64_t n = part.cols;
+  const std::int64_t d = row_samples_->dimension();
+  const SampleVariances<Real>& rows = row_samples_->variances();
+  const SampleVariances<Real>& cols = col_samples_->variances();
+  // Where samples are nearly parallel the rounding of a product decides about half of the kernel's
+  // digits, and equal samples must give equal rows: form those few products in twice the precision,
+  // and their kernels from the samples themselves.
+  std::array<std::int64_t, kTileRows * kStrip> memory;
+  std::array<std::span<const std::int64_t>, kStrip> found;
+  for (std::int64_t k = 0; k < n; ++k) {
+    const std::span<const Real> products(part.column(k), static_cast<std::size_t>(part.rows));
+    found[k] = evaluator_->near_parallel(products, rows, row, cols, col + k,
+                                         std::span(memory).subspan(k * kTileRows, kTileRows));
+    for (const std::int64_t i : found[k]) {
+      part.column(k)[i] = static_cast<Real>(
+          accurate_dot(row_samples_->x().column(row + i), col_samples_->x().column(col + k), d));
+    }
+  }
+  const MatrixView<Real> none;
+  evaluator_->evaluate(part, rows, row, cols, col, type_ == KernelType::nngp ? part : none,
+                       type_ == KernelType::ntk ? part : none);
+  for (std::int64_t k = 0; k < n; ++k) {
+    for (const std::int64_t i : found[k]) {
+      replace_near(row + i, col + k, part.column(k)[i]);
     }
   }
 }
@@ -155,10 +173,10 @@ DistMatrix<Real> KernelMatrix<Real>::assemble_symmetric(Triangle triangle, Monit
     monitor.progress(col, local.cols);
   };
   if (triangle == Triangle::both) {
-    for_each_tile(local.rows, local.cols, fill);
+    collectively(grid_->comm(), [&] { for_each_tile(local.rows, local.cols, fill); });
     return std::move(*k);
   }
-  for_each_lower_tile(row_map_, col_map_, fill);
+  collectively(grid_->comm(), [&] { for_each_lower_tile(row_map_, col_map_, fill); });
   // Tiles that cross the diagonal reach a little above it; what they left there is cleared.
   for (std::int64_t j = 0; j < local.cols; ++j) {
     std::fill_n(local.column(j), row_map_.local_count_below(col_map_.to_global({j})), Real{0});
@@ -175,10 +193,12 @@ DistMatrix<Real> KernelMatrix<Real>::assemble_columns(std::int64_t begin, std::i
   });
   const MatrixView<Real> local = k->local();
   const std::int64_t first = col_map_.local_count_below({begin});
-  for_each_tile(local.rows, local.cols,
-                [&](std::int64_t row, std::int64_t col, std::int64_t m, std::int64_t n) {
-                  evaluate_tile(row, first + col, local.block(row, col, m, n));
-                });
+  collectively(grid_->comm(), [&] {
+    for_each_tile(local.rows, local.cols,
+                  [&](std::int64_t row, std::int64_t col, std::int64_t m, std::int64_t n) {
+                    evaluate_tile(row, first + col, local.block(row, col, m, n));
+                  });
+  });
   return std::move(*k);
 }
 

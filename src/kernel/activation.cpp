@@ -3,23 +3,39 @@
 #include <algorithm>
 #include <cmath>
 #include <sstream>
+#include <utility>
 
 #include <ntkflow/base/contract.hpp>
+#include <ntkflow/base/error.hpp>
 
+#include "numerical_activation.hpp"
 #include "scalar.hpp"
+#include "scalar_duals.hpp"
 
 namespace ntkflow {
 namespace {
 
-/// What the list says about one activation.
+enum class EntryKind { closed_form, numerical, expression };
+
+/// What the lists say about one activation.
 struct Entry {
   std::string_view name;
   std::span<const ParameterRule> rules;
+  EntryKind kind;
+  int index;  ///< in the list of its kind
 };
 
 template <class... Activations>
 std::vector<Entry> make_entries(ActivationList<Activations...> /*list*/) {
-  return {Entry{Activations::kName, Activations::kParameters}...};
+  int index = 0;
+  std::vector<Entry> all = {
+      Entry{Activations::kName, Activations::kParameters, EntryKind::closed_form, index++}...};
+  index = 0;
+  for (const NumericalEntry& entry : numerical_entries()) {
+    all.push_back({entry.name, entry.rules, EntryKind::numerical, index++});
+  }
+  all.push_back({"expression", {}, EntryKind::expression, 0});
+  return all;
 }
 
 const std::vector<Entry>& entries() {
@@ -79,6 +95,28 @@ bool is_given(const ActivationSpec& spec, const ParameterRule& rule) {
                      [&](const auto& parameter) { return parameter.name == rule.name; });
 }
 
+/// The problem of an expression's parameters, which are its kinks if any. Any number of them may be
+/// declared, also none.
+std::string check_kinks(const ActivationSpec& spec) {
+  for (const auto& parameter : spec.parameters) {
+    if (parameter.name != "kinks" || spec.parameters.size() > 1) {
+      return "an expression has the parameter 'kinks' at most, found '" + parameter.name + "'";
+    }
+    for (const double kink : parameter.values) {
+      if (!std::isfinite(kink)) {
+        return "the kinks of an expression must be finite numbers";
+      }
+    }
+  }
+  return {};
+}
+
+std::shared_ptr<const NumericalActivation> from_expression(const ActivationSpec& spec) {
+  return NumericalActivation::from_expression(
+      spec.expression,
+      spec.parameters.empty() ? std::nullopt : std::optional(spec.parameters.front().values));
+}
+
 }  // namespace
 
 std::vector<std::string> activation_names() {
@@ -95,7 +133,22 @@ std::string check_activation(const ActivationSpec& spec) {
     return "unknown activation '" + spec.name + "'; known are " +
            join(entries(), [](const Entry& known) { return known.name; });
   }
-  return check_parameters(spec, entry->rules);
+  if (entry->kind != EntryKind::expression) {
+    return spec.expression.empty() ? check_parameters(spec, entry->rules)
+                                   : "activation '" + spec.name + "' takes no expression";
+  }
+  if (spec.expression.empty()) {
+    return "activation 'expression' needs the expression, a function of x";
+  }
+  if (std::string problem = check_kinks(spec); !problem.empty()) {
+    return problem;
+  }
+  try {
+    static_cast<void>(from_expression(spec));
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
 }
 
 std::string check_parameters(const ActivationSpec& spec, std::span<const ParameterRule> rules) {
@@ -148,14 +201,18 @@ PreparedActivation prepare(const ActivationSpec& spec) {
   const std::string problem = check_activation(spec);
   NTKFLOW_EXPECTS(problem.empty(), problem);
   const Entry* entry = find_entry(spec.name);
-  return {static_cast<int>(entry - entries().data()), resolve_parameters(spec, entry->rules)};
+  if (entry->kind == EntryKind::expression) {
+    return {-1, {}, from_expression(spec)};
+  }
+  ParameterValues values = resolve_parameters(spec, entry->rules);
+  if (entry->kind == EntryKind::numerical) {
+    return {-1, {}, NumericalActivation::named(entry->index, values)};
+  }
+  return {entry->index, std::move(values), nullptr};
 }
 
 double second_moment(const ActivationSpec& spec) {
-  double moment = 0.0;
-  visit_activation(scalar::Activations(), prepare(spec),
-                   [&](const auto& activation) { moment = activation.diagonal(1.0).f; });
-  return moment;
+  return scalar_diagonal(prepare(spec), 1.0).f;
 }
 
 }  // namespace ntkflow

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -50,11 +51,15 @@ struct Parameterless {
   explicit Parameterless(const ParameterValues& /*values*/) {}
 };
 
-/// An activation in the form that evaluation uses: its place in the list of activations and its
-/// parameters in the order of its rules. Cheap to pass on, free of strings.
+class NumericalActivation;
+
+/// An activation in the form that evaluation uses: its place in the list of closed forms and its
+/// parameters in the order of its rules, or its function where there is no closed form. Cheap to
+/// pass on, free of strings.
 struct PreparedActivation {
   int index = 0;
   ParameterValues parameters;
+  std::shared_ptr<const NumericalActivation> numerical;  ///< null with closed forms
 };
 
 /// Local. `spec` must be valid.
@@ -70,7 +75,7 @@ ParameterValues resolve_parameters(const ActivationSpec& spec,
 template <class... Activations>
 struct ActivationList {};
 
-/// Calls visit(activation) with the activation of that index. Local.
+/// Calls visit(activation) with the activation of that index, which has closed forms. Local.
 template <class... Activations, class Visit>
 void visit_activation(ActivationList<Activations...> /*list*/, const PreparedActivation& prepared,
                       const Visit& visit) {

@@ -127,7 +127,7 @@ std::size_t FusedKernel<Real>::degree() const {
 
 template <class Real>
 std::optional<FusedKernel<Real>> fit_fused(const FusedTarget& target) {
-  auto best = fit_in<Real>(target, FusedVariable::correlation);
+  auto best = target.has_kink ? std::nullopt : fit_in<Real>(target, FusedVariable::correlation);
   auto other = fit_in<Real>(target, FusedVariable::half_angle);
   // The half angle costs a square root and, where signs mix, both sides.
   if (other && (!best || other->degree() + 8 < best->degree())) {

@@ -43,6 +43,7 @@ struct FusedKernel {
 /// sqrt(q(x) q(y)), written to `kernels`. Exact to rounding in long double where that is possible.
 struct FusedTarget {
   int depth = 1;
+  bool has_kink = false;  ///< known to have one, so that only the half angle is tried
   std::function<void(long double sign, long double gap, std::span<long double> nngp,
                      std::span<long double> ntk)>
       evaluate;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <sstream>
 #include <utility>
 
@@ -11,7 +12,9 @@
 
 #include "activation.hpp"
 #include "fused.hpp"
+#include "hermite.hpp"
 #include "near_pair.hpp"
+#include "numerical_activation.hpp"
 #include "scalar_duals.hpp"
 #include "tile.hpp"
 
@@ -95,6 +98,13 @@ constexpr Real kParallel = static_cast<Real>(sizeof(Real) == sizeof(float) ? 1.0
 template <class Real>
 constexpr double kEqualNorms = 32.0 * static_cast<double>(std::numeric_limits<Real>::epsilon());
 
+/// Tail of a series of duals relative to the duals at correlation 1.
+template <class Real>
+constexpr double kSeriesTail = sizeof(Real) == sizeof(float) ? 1e-8 : 4e-15;
+
+/// Most terms per layer for which a series costs no more than a few matrix products.
+constexpr int kMostTerms = 1024;
+
 /// What closed forms promise layer by layer.
 template <class Real>
 constexpr double kClosedFormError = sizeof(Real) == sizeof(float) ? 4e-6 : 1e-13;
@@ -105,6 +115,39 @@ std::string quoted_error(double error) {
   text << error;
   return text.str();
 }
+
+/// Duals of one layer at equal variances.
+class EqualDuals {
+ public:
+  EqualDuals(const PreparedActivation& activation, long double q) : activation_(activation), q_(q) {
+    if (activation.numerical) {
+      constexpr int kMost = 8192;
+      const auto variance = static_cast<double>(q);
+      coefficients_.resize(static_cast<std::size_t>(
+          hermite_terms(*activation.numerical, variance, kSeriesTail<double>, kMost)));
+      hermite_coefficients(*activation.numerical, variance, coefficients_);
+    }
+  }
+
+  [[nodiscard]] Duals<long double> at(long double c) const {
+    if (coefficients_.empty()) {
+      return scalar_duals(activation_, q_, q_, c);
+    }
+    const long double rho = c / q_;
+    Duals<long double> sum{0.0L, 0.0L};
+    for (std::size_t k = coefficients_.size(); k > 0; --k) {
+      const long double a = coefficients_[k - 1];
+      sum.g = sum.g * rho + sum.f;
+      sum.f = sum.f * rho + a * a;
+    }
+    return {sum.f, sum.g / q_};
+  }
+
+ private:
+  PreparedActivation activation_;
+  long double q_;
+  std::vector<double> coefficients_;
+};
 
 }  // namespace
 
@@ -126,6 +169,7 @@ struct KernelEvaluator<Real>::Implementation {
   NormRange norms;
   EvaluationPath path = EvaluationPath::layered;
   std::optional<FusedKernel<Real>> fused;
+  std::vector<int> terms;  ///< of the series of each layer but the last; empty with closed forms
   std::string description;
   double error = kClosedFormError<Real>;
 
@@ -140,6 +184,7 @@ struct KernelEvaluator<Real>::Implementation {
 
   [[nodiscard]] FusedTarget fused_target() const;
   bool try_fused();
+  bool try_series();
   void choose_path(EvaluationPath wanted);
   [[nodiscard]] Layers<Real> layers() const {
     return {architecture.depth, static_cast<Real>(first_slope),
@@ -161,11 +206,14 @@ FusedTarget KernelEvaluator<Real>::Implementation::fused_target() const {
   const long double slope = first_slope;
   const long double weight = architecture.weight_variance;
   const long double bias = architecture.bias_variance;
+  std::vector<EqualDuals> steps;
   std::vector<long double> q = {slope * squared_norm + bias};
   while (q.size() < static_cast<std::size_t>(architecture.depth)) {
+    steps.emplace_back(activation, q.back());
     q.push_back(weight * scalar_diagonal(activation, q.back()).f + bias);
   }
-  return {architecture.depth, [slope, squared_norm, weight, bias, q, prepared = activation](
+  return {architecture.depth, activation.numerical && !activation.numerical->kinks().empty(),
+[slope, squared_norm, weight, bias, q, steps](
                                   long double sign, long double gap, std::span<long double> nngp,
                                   std::span<long double> ntk) {
             long double c = slope * (sign * (1 - gap) * squared_norm) + bias;
@@ -176,7 +224,7 @@ FusedTarget KernelEvaluator<Real>::Implementation::fused_target() const {
               if (l + 1 == q.size()) {
                 return;
               }
-              const auto duals = scalar_duals(prepared, q[l], q[l], std::clamp(c, -q[l], q[l]));
+              const auto duals = steps[l].at(std::clamp(c, -q[l], q[l]));
               c = weight * duals.f + bias;
               theta = c + weight * duals.g * theta;
             }
@@ -219,6 +267,55 @@ void KernelEvaluator<Real>::Implementation::choose_path(EvaluationPath wanted) {
   path = wanted == EvaluationPath::reference ? wanted : EvaluationPath::layered;
   description = path == EvaluationPath::layered ? "layer by layer, closed forms"
                                                 : "pair by pair in scalar code, closed forms";
+  if (!activation.numerical || (path == EvaluationPath::layered && try_series())) {
+    return;
+  }
+  if (wanted == EvaluationPath::layered) {
+    throw NumericalError(
+        "kernel.evaluation = \"layered\" needs an activation with closed-form duals or with a short "
+        "Hermite series, which kinks and large variances make long; use \"auto\"");
+  }
+  path = EvaluationPath::reference;
+  error = NumericalActivation::kDualTolerance;
+  description = "pair by pair in scalar code, by quadrature (slow), error bound ";
+  description += quoted_error(error);
+}
+
+template <class Real>
+bool KernelEvaluator<Real>::Implementation::try_series() {
+  if (!std::isfinite(norms.largest)) {
+    return architecture.depth == 1;
+  }
+  // Terms grow with the variance, and a variance grows with the norm, but for activations that are
+  // not monotonic: look at norms in between as well.
+  constexpr int kSteps = 32;
+  std::vector<double> largest(static_cast<std::size_t>(architecture.depth));
+  for (int step = 0; step <= kSteps; ++step) {
+    const double share = static_cast<double>(step) / kSteps;
+    const double squared_norm = norms.smallest + share * share * (norms.largest - norms.smallest);
+    for_each_variance<double>(architecture, activation, first_slope, squared_norm,
+                              [&](int layer, double q) {
+                                double& known = largest[static_cast<std::size_t>(layer - 1)];
+                                known = std::max(known, q);
+                              });
+  }
+  largest.pop_back();
+  double bound = kSeriesTail<Real>;
+  for (const double q : largest) {
+    terms.push_back(hermite_terms(*activation.numerical, q, kSeriesTail<Real>, kMostTerms));
+    if (terms.back() == 0) {
+      terms.clear();
+      return false;
+    }
+    bound = std::max(bound, activation.numerical->error_bound(q));
+  }
+  if (!terms.empty()) {
+    error = bound;
+    description = "layer by layer, Hermite series of up to ";
+    description += std::to_string(*std::max_element(terms.begin(), terms.end()));
+    description += " terms, error bound " + quoted_error(error);
+  }
+  return true;
 }
 
 template <class Real>
@@ -275,18 +372,30 @@ SampleVariances<Real> KernelEvaluator<Real>::variances(
     std::span<const double> squared_norms) const {
   const Implementation& kernel = *implementation_;
   const auto samples = static_cast<std::int64_t>(squared_norms.size());
-  SampleVariances<Real> result(samples, kernel.architecture.depth, 0);
+  SampleVariances<Real> result(samples, kernel.architecture.depth,
+                               std::accumulate(kernel.terms.begin(), kernel.terms.end(), 0));
+  std::vector<double> series(kMostTerms);
   for (std::int64_t i = 0; i < samples; ++i) {
     const double squared_norm = squared_norms[static_cast<std::size_t>(i)];
     const double norm = std::sqrt(squared_norm);
     result.norms()[i] = static_cast<Real>(norm);
     result.inverse_norms()[i] = static_cast<Real>(norm > 0.0 ? 1.0 / norm : 0.0);
+    std::int64_t next = 0;
     for_each_variance<Real>(
         kernel.architecture, kernel.activation, kernel.first_slope, squared_norm,
         [&](int layer, Real q) {
           result.layer(layer)[i] = q;
           const Real root = std::sqrt(q);
           result.factor(layer)[i] = kernel.fused ? root : root > Real(0) ? 1 / root : Real(0);
+          if (static_cast<std::size_t>(layer) > kernel.terms.size()) {
+            return;
+          }
+          const auto terms = std::span(series).first(
+              static_cast<std::size_t>(kernel.terms[static_cast<std::size_t>(layer - 1)]));
+          hermite_coefficients(*kernel.activation.numerical, static_cast<double>(q), terms);
+          for (const double term : terms) {
+            result.coefficient(next++)[i] = static_cast<Real>(term);
+          }
         });
   }
   return result;
@@ -353,6 +462,13 @@ void KernelEvaluator<Real>::Implementation::evaluate(const Tile<Real>& tile,
       return;
     case EvaluationPath::automatic:
     case EvaluationPath::layered:
+      if (!terms.empty()) {
+        evaluate_tile(SeriesJob<Real>{tile, layers(), terms, rows.factor(1) + row_begin,
+                                      rows.coefficient(0) + row_begin, rows.stride(),
+                                      cols.factor(1) + col_begin, cols.coefficient(0) + col_begin,
+                                      cols.stride()});
+        return;
+      }
       evaluate_tile(LayeredJob<Real>{tile, layers(), &activation, rows.layer(1) + row_begin,
                                      rows.stride(), cols.layer(1) + col_begin, cols.stride()});
       return;
@@ -430,6 +546,9 @@ std::optional<KernelPair> KernelEvaluator<Real>::near_kernels(double x_squared_n
   }
   const double x_norm = std::sqrt(x_squared_norm);
   const double y_norm = std::sqrt(y_squared_norm);
+  if (kernel.activation.numerical && !kernel.fused) {
+    return std::nullopt;
+  }
   if (!kernel.fused) {
     return ntkflow::near_kernels(kernel.architecture, kernel.activation, kernel.first_slope, depth,
                                  x_norm, y_norm, correlation);

@@ -3,12 +3,25 @@
 #include <algorithm>
 #include <cmath>
 
+#include "numerical_activation.hpp"
 #include "scalar.hpp"
 
 namespace ntkflow {
+namespace {
+
+template <class Value>
+Duals<Value> as(const Duals<double>& duals) {
+  return {static_cast<Value>(duals.f), static_cast<Value>(duals.g)};
+}
+
+}  // namespace
 
 template <class Value>
 Duals<Value> scalar_duals(const PreparedActivation& activation, Value q1, Value q2, Value c) {
+  if (activation.numerical) {
+    return as<Value>(activation.numerical->duals(
+        static_cast<double>(q1), static_cast<double>(q2), static_cast<double>(c)));
+  }
   Duals<Value> duals{};
   visit_activation(scalar::Activations(), activation,
                    [&](const auto& known) { duals = known.textbook(q1, q2, c); });
@@ -17,6 +30,9 @@ Duals<Value> scalar_duals(const PreparedActivation& activation, Value q1, Value 
 
 template <class Value>
 Duals<Value> scalar_diagonal(const PreparedActivation& activation, Value q) {
+  if (activation.numerical) {
+    return as<Value>(activation.numerical->diagonal(static_cast<double>(q)));
+  }
   Duals<Value> duals{};
   visit_activation(scalar::Activations(), activation,
                    [&](const auto& known) { duals = known.diagonal(q); });
@@ -42,6 +58,9 @@ NearDuals near_duals(const PreparedActivation& activation, double q1, double q2,
 
 std::optional<double> homogeneity(const PreparedActivation& activation) {
   std::optional<double> degree;
+  if (activation.numerical) {
+    return degree;
+  }
   visit_activation(scalar::Activations(), activation, [&](const auto& known) {
     if constexpr (requires { known.degree(); }) {
       degree = known.degree();

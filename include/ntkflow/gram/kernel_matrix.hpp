@@ -67,6 +67,9 @@ class KernelMatrix {
   /// Kernel values of local rows [row, row + out.rows) and local columns [col, col + out.cols).
   /// Local.
   void evaluate_tile(std::int64_t row, std::int64_t col, MatrixView<Real> out) const;
+  /// Turns the products of local rows from `row` on with local columns from `col` on, at most
+  /// kStrip of them, into kernel values.
+  void turn_into_kernels(std::int64_t row, std::int64_t col, MatrixView<Real> part) const;
   /// Replaces the value of a pair of nearly parallel samples, local row and column, by the one that
   /// the samples themselves give.
   void replace_near(std::int64_t row, std::int64_t col, Real& value) const;
