@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <regex>
-
-#include <muParser.h>
 
 #include <ntkflow/base/contract.hpp>
 #include <ntkflow/base/error.hpp>
@@ -53,47 +50,24 @@ RandomStream stream_of(std::uint64_t seed, Split split) {
                                                 : "ntkflow.data.synthetic.test")};
 }
 
+std::vector<std::string> coordinate_names(std::int64_t dimension) {
+  std::vector<std::string> names;
+  for (std::int64_t j = 1; j <= dimension; ++j) {
+    std::string& name = names.emplace_back("x");
+    name += std::to_string(j);
+  }
+  return names;
+}
+
+Expression parse_target(const std::string& text, std::int64_t dimension) {
+  try {
+    return {text, coordinate_names(dimension)};
+  } catch (const ConfigError& error) {
+    throw ConfigError(std::string("data.target = ") + error.what());
+  }
+}
+
 }  // namespace
-
-/// The target expression, bound to one sample's coordinates.
-class SyntheticSource::Expression {
- public:
-  Expression(const std::string& text, std::int64_t dimension)
-      : text_(text), x_(static_cast<std::size_t>(dimension)) {
-    // The parser would take a single = for an assignment to a coordinate; == is what was meant.
-    if (std::regex_search(text, std::regex("(^|[^=<>!])=([^=]|$)"))) {
-      throw ConfigError("data.target = \"" + text + "\" assigns a value with =; compare with ==");
-    }
-    try {
-      for (std::size_t j = 0; j < x_.size(); ++j) {
-        std::string variable = "x";
-        variable += std::to_string(j + 1);
-        parser_.DefineVar(variable, &x_[j]);
-      }
-      parser_.SetExpr(text);
-      parser_.Eval(columns_);
-    } catch (const mu::Parser::exception_type& error) {
-      throw ConfigError("data.target = \"" + text + "\" cannot be evaluated: " + error.GetMsg() +
-                        " (variables are x1 to x" + std::to_string(dimension) + ")");
-    }
-  }
-
-  [[nodiscard]] const std::string& text() const { return text_; }
-  [[nodiscard]] double* x() { return x_.data(); }
-  [[nodiscard]] int columns() const { return columns_; }
-
-  /// Writes the values at x() to `targets`.
-  void evaluate(double* targets) {
-    const double* values = parser_.Eval(columns_);
-    std::copy_n(values, columns_, targets);
-  }
-
- private:
-  std::string text_;
-  std::vector<double> x_;
-  mu::Parser parser_;
-  int columns_ = 0;
-};
 
 SyntheticSource::SyntheticSource(const DataOptions& options, Split split)
     : kind_(options.synthetic.kind),
@@ -123,11 +97,9 @@ SyntheticSource::SyntheticSource(const DataOptions& options, Split split)
     }
     corners_ = draw_without_replacement(corners, size_, stream_of(seed_, split_));
   }
-  target_ = std::make_unique<Expression>(options.synthetic.target, dimension_);
+  target_.emplace(parse_target(options.synthetic.target, dimension_));
   target_columns_ = target_->columns();
 }
-
-SyntheticSource::~SyntheticSource() = default;
 
 std::string SyntheticSource::targets_name() const {
   return target_->text();
@@ -184,8 +156,8 @@ void SyntheticSource::read_targets(std::span<const std::int64_t> rows, MatrixVie
       targets.rows == target_columns_ && targets.cols == static_cast<std::int64_t>(rows.size()),
       targets.rows, targets.cols, rows.size());
   for (std::int64_t j = 0; j < targets.cols; ++j) {
-    make_sample(rows[static_cast<std::size_t>(j)], target_->x());
-    target_->evaluate(targets.column(j));
+    make_sample(rows[static_cast<std::size_t>(j)], target_->variables().data());
+    target_->evaluate({targets.column(j), static_cast<std::size_t>(target_columns_)});
   }
 }
 

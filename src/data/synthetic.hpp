@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include <ntkflow/base/expression.hpp>
 
 #include "sample_source.hpp"
 
@@ -25,7 +27,6 @@ class SyntheticSource final : public SampleSource {
   /// Throws ConfigError for sizes and dimensions that the kind cannot have, and for an expression
   /// that cannot be evaluated.
   SyntheticSource(const DataOptions& options, Split split);
-  ~SyntheticSource() override;
 
   [[nodiscard]] std::int64_t size() const override { return size_; }
   [[nodiscard]] std::int64_t dimension() const override { return dimension_; }
@@ -36,8 +37,6 @@ class SyntheticSource final : public SampleSource {
   [[nodiscard]] std::string targets_name() const override;
 
  private:
-  class Expression;
-
   void make_sample(std::int64_t row, double* x) const;
 
   SyntheticKind kind_;
@@ -47,7 +46,7 @@ class SyntheticSource final : public SampleSource {
   Split split_;
   std::vector<std::int64_t> corners_;  ///< of boolean_cube, when not all
   std::string name_;
-  std::unique_ptr<Expression> target_;
+  std::optional<Expression> target_;
   std::int64_t target_columns_ = 0;
 };
 
