@@ -7,23 +7,23 @@
 #include <vector>
 
 #include <boost/math/constants/constants.hpp>
-#include <boost/multiprecision/cpp_bin_float.hpp>
 #include <gtest/gtest.h>
 
 #include <ntkflow/kernel/architecture.hpp>
 
+#include "example_activations.hpp"
+
 // The duals and the recursion once more, in 50 decimal digits and apart from the library's code.
 namespace ntkflow::test {
-
-using Digits50 = boost::multiprecision::cpp_bin_float_50;
 
 struct ExactDuals {
   Digits50 f;
   Digits50 g;
 };
 
-inline ExactDuals exact_duals(const std::string& activation, const Digits50& q1, const Digits50& q2,
+inline ExactDuals exact_duals(const ActivationSpec& spec, const Digits50& q1, const Digits50& q2,
                               const Digits50& c) {
+  const std::string& activation = spec.name;
   const Digits50 pi = boost::math::constants::pi<Digits50>();
   if (activation == "relu") {
     if (q1 == c && q2 == c) {
@@ -61,13 +61,13 @@ inline ExactKernels exact_kernels(const Architecture& architecture, std::int64_t
   Digits50 theta = c;
   double closest = 0.0;
   for (int layer = 2; layer <= architecture.depth; ++layer) {
-    const std::string& name = architecture.activation.name;
+    const ActivationSpec& spec = architecture.activation;
     closest = std::max(closest, static_cast<double>(abs(c) / sqrt(q1 * q2)));
-    const ExactDuals duals = exact_duals(name, q1, q2, c);
+    const ExactDuals duals = exact_duals(spec, q1, q2, c);
     c = weight * duals.f + bias;
     theta = c + weight * duals.g * theta;
-    q1 = weight * exact_duals(name, q1, q1, q1).f + bias;
-    q2 = weight * exact_duals(name, q2, q2, q2).f + bias;
+    q1 = weight * exact_duals(spec, q1, q1, q1).f + bias;
+    q2 = weight * exact_duals(spec, q2, q2, q2).f + bias;
   }
   return {c, theta, closest};
 }
