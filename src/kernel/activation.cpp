@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <sstream>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include <ntkflow/base/error.hpp>
 
 #include "numerical_activation.hpp"
+#include "orthant_polynomials.hpp"
 #include "scalar.hpp"
 #include "scalar_duals.hpp"
 
@@ -95,29 +97,59 @@ bool is_given(const ActivationSpec& spec, const ParameterRule& rule) {
                      [&](const auto& parameter) { return parameter.name == rule.name; });
 }
 
-/// The problem of an expression's parameters, which are its kinks if any. Any number of them may be
-/// declared, also none.
-std::string check_kinks(const ActivationSpec& spec) {
-  for (const auto& parameter : spec.parameters) {
-    if (parameter.name != "kinks" || spec.parameters.size() > 1) {
-      return "an expression has the parameter 'kinks' at most, found '" + parameter.name + "'";
-    }
-    for (const double kink : parameter.values) {
-      if (!std::isfinite(kink)) {
-        return "the kinks of an expression must be finite numbers";
-      }
-    }
-  }
-  return {};
-}
-
 std::shared_ptr<const NumericalActivation> from_expression(const ActivationSpec& spec) {
   return NumericalActivation::from_expression(
       spec.expression,
       spec.parameters.empty() ? std::nullopt : std::optional(spec.parameters.front().values));
 }
 
+/// The problem of an expression or of its parameters, which are its kinks if any: any number of
+/// them may be declared, also none.
+std::string check_expression(const ActivationSpec& spec) {
+  if (spec.expression.empty()) {
+    return "activation 'expression' needs the expression, a function of x";
+  }
+  for (const auto& parameter : spec.parameters) {
+    if (parameter.name != "kinks" || spec.parameters.size() > 1) {
+      return "an expression has the parameter 'kinks' at most, found '" + parameter.name + "'";
+    }
+    if (!std::all_of(parameter.values.begin(), parameter.values.end(),
+                     [](double kink) { return std::isfinite(kink); })) {
+      return "the kinks of an expression must be finite numbers";
+    }
+  }
+  try {
+    static_cast<void>(from_expression(spec));
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
 }  // namespace
+
+NearAngle::NearAngle(double q1, double q2, double distance)
+    : r(std::sqrt(q1 * q2)), c(r - distance), gap(distance) {}
+
+double NearAngle::turns() const {
+  return std::atan2(std::sqrt(gap * (r + c)), c) / (2.0 * std::numbers::pi);
+}
+
+double NearAngle::orthant_moment(int n) const {
+  if (gap == 0.0) {
+    return 0.0;
+  }
+  const double x = gap / (2.0 * r);
+  const auto& coefficients = kOrthantPolynomials<double>[static_cast<std::size_t>(n - 1)];
+  double moment = 0.0;
+  for (std::size_t k = coefficients.size(); k > 0; --k) {
+    moment = moment * x + coefficients[k - 1];
+  }
+  for (int factor = 0; factor < n; ++factor) {
+    moment *= gap / 2.0;
+  }
+  return moment * std::sqrt(x);
+}
 
 std::vector<std::string> activation_names() {
   std::vector<std::string> names;
@@ -133,22 +165,18 @@ std::string check_activation(const ActivationSpec& spec) {
     return "unknown activation '" + spec.name + "'; known are " +
            join(entries(), [](const Entry& known) { return known.name; });
   }
-  if (entry->kind != EntryKind::expression) {
-    return spec.expression.empty() ? check_parameters(spec, entry->rules)
-                                   : "activation '" + spec.name + "' takes no expression";
+  if (entry->kind == EntryKind::expression) {
+    return check_expression(spec);
   }
-  if (spec.expression.empty()) {
-    return "activation 'expression' needs the expression, a function of x";
+  if (!spec.expression.empty()) {
+    return "activation '" + spec.name + "' takes no expression";
   }
-  if (std::string problem = check_kinks(spec); !problem.empty()) {
-    return problem;
+  std::string problem = check_parameters(spec, entry->rules);
+  if (problem.empty() && second_moment(spec) == 0.0) {
+    problem = "activation '" + spec.name;
+    problem += "' is zero everywhere with these parameters, and so would be its kernels";
   }
-  try {
-    static_cast<void>(from_expression(spec));
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
+  return problem;
 }
 
 std::string check_parameters(const ActivationSpec& spec, std::span<const ParameterRule> rules) {
@@ -198,12 +226,13 @@ ParameterValues resolve_parameters(const ActivationSpec& spec,
 }
 
 PreparedActivation prepare(const ActivationSpec& spec) {
-  const std::string problem = check_activation(spec);
-  NTKFLOW_EXPECTS(problem.empty(), problem);
   const Entry* entry = find_entry(spec.name);
+  NTKFLOW_EXPECTS(entry != nullptr, spec.name);
   if (entry->kind == EntryKind::expression) {
     return {-1, {}, from_expression(spec)};
   }
+  const std::string problem = check_parameters(spec, entry->rules);
+  NTKFLOW_EXPECTS(problem.empty(), problem);
   ParameterValues values = resolve_parameters(spec, entry->rules);
   if (entry->kind == EntryKind::numerical) {
     return {-1, {}, NumericalActivation::named(entry->index, values)};

@@ -213,9 +213,9 @@ FusedTarget KernelEvaluator<Real>::Implementation::fused_target() const {
     q.push_back(weight * scalar_diagonal(activation, q.back()).f + bias);
   }
   return {architecture.depth, activation.numerical && !activation.numerical->kinks().empty(),
-[slope, squared_norm, weight, bias, q, steps](
-                                  long double sign, long double gap, std::span<long double> nngp,
-                                  std::span<long double> ntk) {
+          [slope, squared_norm, weight, bias, q, steps](long double sign, long double gap,
+                                                        std::span<long double> nngp,
+                                                        std::span<long double> ntk) {
             long double c = slope * (sign * (1 - gap) * squared_norm) + bias;
             long double theta = c;
             for (std::size_t l = 0;; ++l) {
@@ -272,7 +272,8 @@ void KernelEvaluator<Real>::Implementation::choose_path(EvaluationPath wanted) {
   }
   if (wanted == EvaluationPath::layered) {
     throw NumericalError(
-        "kernel.evaluation = \"layered\" needs an activation with closed-form duals or with a short "
+        "kernel.evaluation = \"layered\" needs an activation with closed-form duals or with a "
+        "short "
         "Hermite series, which kinks and large variances make long; use \"auto\"");
   }
   path = EvaluationPath::reference;

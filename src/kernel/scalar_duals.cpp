@@ -19,8 +19,8 @@ Duals<Value> as(const Duals<double>& duals) {
 template <class Value>
 Duals<Value> scalar_duals(const PreparedActivation& activation, Value q1, Value q2, Value c) {
   if (activation.numerical) {
-    return as<Value>(activation.numerical->duals(
-        static_cast<double>(q1), static_cast<double>(q2), static_cast<double>(c)));
+    return as<Value>(activation.numerical->duals(static_cast<double>(q1), static_cast<double>(q2),
+                                                 static_cast<double>(c)));
   }
   Duals<Value> duals{};
   visit_activation(scalar::Activations(), activation,
