@@ -39,13 +39,14 @@ std::optional<std::vector<std::vector<Real>>> fit_side(const FusedTarget& target
   const Sample sample = sample_of(target, variable, sign);
   std::vector<long double> ends(count);  // f(1), to which errors are relative
   target.evaluate(1.0L, 0.0L, std::span(ends).first(count / 2), std::span(ends).last(count / 2));
-  constexpr double kTail = 0.25 * static_cast<double>(std::numeric_limits<Real>::epsilon());
+  const double tail =
+      std::max(0.25 * static_cast<double>(std::numeric_limits<Real>::epsilon()), target.noise);
   for (int degree = kFirstDegree; degree <= kLargestDegree; degree *= 2) {
     const auto all = chebyshev_interpolate(degree, count, sample);
     std::vector<std::vector<Real>> kept;
     for (std::size_t m = 0; m < count; ++m) {
       const std::size_t terms =
-          significant_terms(all[m], kTail * std::abs(static_cast<double>(ends[m])));
+          significant_terms(all[m], tail * std::abs(static_cast<double>(ends[m])));
       // The last coefficients also carry what was aliased: some must be found not to matter.
       if (terms + 3 > all[m].size()) {
         break;
@@ -134,8 +135,10 @@ std::optional<FusedKernel<Real>> fit_fused(const FusedTarget& target) {
     best = std::move(other);
   }
   if (best) {
+    const double largest =
+        std::max(sizeof(Real) == sizeof(float) ? 1e-6 : 5e-14, 4.0 * target.noise);
     best->error = largest_error(target, *best);
-    if (!(best->error <= (sizeof(Real) == sizeof(float) ? 1e-6 : 5e-14))) {
+    if (!(best->error <= largest)) {
       return std::nullopt;
     }
   }

@@ -8,9 +8,10 @@
 
 #include <ntkflow/kernel/dual_reference.hpp>
 
-// The whole kernel of depth L as one function of the correlation rho of two samples. It exists
-// where all samples have the same norm, or where the activation is positively homogeneous and there
-// is no bias: then kernel(x, y) = sqrt(q(x) q(y)) f(rho), q the variance at the last layer.
+// The whole kernel of depth L as one function of the correlation rho of two samples in the first
+// layer. It exists where all samples have the same norm, or where the activation is positively
+// homogeneous and there is no bias: then kernel(x, y) = sqrt(q(x) q(y)) f(rho), q the variance at
+// the last layer.
 namespace ntkflow {
 
 /// The variable in which f is a polynomial.
@@ -34,6 +35,8 @@ struct FusedKernel {
   FusedVariable variable = FusedVariable::correlation;
   std::vector<FusedFunction<Real>> nngp;  ///< of depth 1, 2, ...
   std::vector<FusedFunction<Real>> ntk;
+  Real slope = 1;  ///< rho = slope x.y / |x||y| + offset, with the bias in the offset
+  Real offset = 0;
   double error = 0.0;  ///< largest met on a fine grid, relative to f(1) of the same function
 
   [[nodiscard]] std::size_t degree() const;
@@ -44,6 +47,7 @@ struct FusedKernel {
 struct FusedTarget {
   int depth = 1;
   bool has_kink = false;  ///< known to have one, so that only the half angle is tried
+  double noise = 0.0;     ///< of the values, beside rounding
   std::function<void(long double sign, long double gap, std::span<long double> nngp,
                      std::span<long double> ntk)>
       evaluate;
@@ -51,7 +55,7 @@ struct FusedTarget {
 
 /// Interpolates in the variable that needs the lower degree, and checks the result, in Real, on a
 /// grid twice as fine as the nodes. Nothing where no polynomial of degree 256 has an error below
-/// 5e-14 (double) or 1e-6 (float). Local.
+/// 5e-14 (double) or 1e-6 (float), and 4 times the noise. Local.
 template <class Real>
 std::optional<FusedKernel<Real>> fit_fused(const FusedTarget& target);
 

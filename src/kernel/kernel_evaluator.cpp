@@ -182,6 +182,9 @@ struct KernelEvaluator<Real>::Implementation {
            (has_equal_norms() || (architecture.bias_variance == 0.0 && homogeneity(activation)));
   }
 
+  /// A squared norm at which to fit: without a bias a homogeneous activation has the same function
+  /// at every norm.
+  [[nodiscard]] double fused_norm() const { return has_equal_norms() ? norms.largest : 1.0; }
   [[nodiscard]] FusedTarget fused_target() const;
   bool try_fused();
   bool try_series();
@@ -201,34 +204,37 @@ struct KernelEvaluator<Real>::Implementation {
 
 template <class Real>
 FusedTarget KernelEvaluator<Real>::Implementation::fused_target() const {
-  // Without a bias a homogeneous activation has the same function at every norm.
-  const long double squared_norm = has_equal_norms() ? norms.largest : 1.0;
-  const long double slope = first_slope;
   const long double weight = architecture.weight_variance;
   const long double bias = architecture.bias_variance;
   std::vector<EqualDuals> steps;
-  std::vector<long double> q = {slope * squared_norm + bias};
+  std::vector<long double> q = {first_slope * fused_norm() + bias};
   while (q.size() < static_cast<std::size_t>(architecture.depth)) {
     steps.emplace_back(activation, q.back());
     q.push_back(weight * scalar_diagonal(activation, q.back()).f + bias);
   }
-  return {architecture.depth, activation.numerical && !activation.numerical->kinks().empty(),
-          [slope, squared_norm, weight, bias, q, steps](long double sign, long double gap,
-                                                        std::span<long double> nngp,
-                                                        std::span<long double> ntk) {
-            long double c = slope * (sign * (1 - gap) * squared_norm) + bias;
-            long double theta = c;
-            for (std::size_t l = 0;; ++l) {
-              nngp[l] = c / q[l];
-              ntk[l] = theta / q[l];
-              if (l + 1 == q.size()) {
-                return;
-              }
-              const auto duals = steps[l].at(std::clamp(c, -q[l], q[l]));
-              c = weight * duals.f + bias;
-              theta = c + weight * duals.g * theta;
-            }
-          }};
+  FusedTarget target;
+  target.depth = architecture.depth;
+  if (activation.numerical && !activation.numerical->kinks().empty()) {
+    target.has_kink = true;
+    target.noise = NumericalActivation::kDualTolerance;
+  }
+  target.evaluate = [weight, bias, q, steps](long double sign, long double gap,
+                                             std::span<long double> nngp,
+                                             std::span<long double> ntk) {
+    long double c = sign * (1 - gap) * q.front();
+    long double theta = c;
+    for (std::size_t l = 0;; ++l) {
+      nngp[l] = c / q[l];
+      ntk[l] = theta / q[l];
+      if (l + 1 == q.size()) {
+        return;
+      }
+      const auto duals = steps[l].at(std::clamp(c, -q[l], q[l]));
+      c = weight * duals.f + bias;
+      theta = c + weight * duals.g * theta;
+    }
+  };
+  return target;
 }
 
 template <class Real>
@@ -238,6 +244,9 @@ bool KernelEvaluator<Real>::Implementation::try_fused() {
     return false;
   }
   path = EvaluationPath::fused;
+  const double variance = first_slope * fused_norm() + architecture.bias_variance;
+  fused->slope = static_cast<Real>(first_slope * fused_norm() / variance);
+  fused->offset = static_cast<Real>(architecture.bias_variance / variance);
   error = fused->error;
   description = "one function of the correlation for all layers, a polynomial of degree ";
   description += std::to_string(fused->degree());
@@ -556,12 +565,16 @@ std::optional<KernelPair> KernelEvaluator<Real>::near_kernels(double x_squared_n
   }
   const double scale = std::sqrt(diagonal(x_squared_norm, KernelType::nngp, depth) *
                                  diagonal(y_squared_norm, KernelType::nngp, depth));
-  const auto rho = static_cast<Real>(correlation.sign * (1.0 - correlation.gap));
-  const auto gap = static_cast<Real>(correlation.gap);
-  const auto index = static_cast<std::size_t>(depth - 1);
+  // 1 - slope = offset: at rho near 1 the gap shrinks by the slope, at -1 the bias adds to it.
   const auto& fused = *kernel.fused;
-  return KernelPair{scale * fused.nngp[index].evaluate(fused.variable, rho, gap),
-                    scale * fused.ntk[index].evaluate(fused.variable, rho, gap)};
+  const double rho = fused.slope * correlation.sign * (1.0 - correlation.gap) + fused.offset;
+  const double gap =
+      fused.slope * correlation.gap + (correlation.sign > 0.0 ? 0.0 : 2.0 * fused.offset);
+  const auto index = static_cast<std::size_t>(depth - 1);
+  return KernelPair{scale * fused.nngp[index].evaluate(fused.variable, static_cast<Real>(rho),
+                                                       static_cast<Real>(gap)),
+                    scale * fused.ntk[index].evaluate(fused.variable, static_cast<Real>(rho),
+                                                      static_cast<Real>(gap))};
 }
 
 template <class Real>

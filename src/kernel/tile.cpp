@@ -251,6 +251,8 @@ HWY_INLINE void evaluate_fused(const FusedJob<Real>& job, const Rows<kVectors, R
   using P = Pack<Real>;
   constexpr std::int64_t kLanes = P::kLanes;
   const P col_inverse = P::broadcast(job.col_inverse_norms[rows.j]);
+  const P slope = P::broadcast(job.kernel->slope);
+  const P offset = P::broadcast(job.kernel->offset);
   const bool is_folded = job.kernel->variable == FusedVariable::half_angle;
   P product[kVectors];
   P rho[kVectors];
@@ -259,7 +261,9 @@ HWY_INLINE void evaluate_fused(const FusedJob<Real>& job, const Rows<kVectors, R
   bool any_near = false;
   for (std::int64_t v = 0; v < kVectors; ++v) {
     product[v] = rows.product(v);
-    rho[v] = product[v] * (P::load(job.row_inverse_norms + rows.i + v * kLanes) * col_inverse);
+    const P cosine =
+        product[v] * (P::load(job.row_inverse_norms + rows.i + v * kLanes) * col_inverse);
+    rho[v] = multiply_add(slope, cosine, offset);
     if (is_folded) {
       const P root = sqrt(max(P(1.0) - abs(rho[v]), P(0.0)));
       y[v] = root + root - P(1.0);
