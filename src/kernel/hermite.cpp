@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <numbers>
+#include <numeric>
 
 #include <ntkflow/base/contract.hpp>
 
@@ -63,38 +63,28 @@ double relative_tail(double whole, const std::vector<double>& coefficients) {
   return std::max((whole - sum) / whole, kSmallestTail);
 }
 
-/// Coefficients of both from nodes, by the three-term recurrence
+/// sum_i moments_i psi_k(z_i), psi_k = h_k e^(-z^2/4) / (2 pi)^(1/4), by the recurrence
 /// sqrt(k + 1) h_(k+1) = z h_k - sqrt(k) h_(k-1).
-HermiteExpansion project(const WeightedNodes& nodes, int size) {
-  HermiteExpansion result;
-  result.value.resize(static_cast<std::size_t>(size));
-  result.slope.resize(static_cast<std::size_t>(size));
+void project(const WeightedNodes& nodes, const std::vector<double>& moments,
+             std::span<double> coefficients) {
   std::vector<double> current = nodes.half_density;
   std::vector<double> before(current.size(), 0.0);
-  for (int k = 0; k < size; ++k) {
-    const double root = std::sqrt(static_cast<double>(k));
-    const double inverse = 1.0 / std::sqrt(k + 1.0);
-    std::array<double, kLanes> value{};
-    std::array<double, kLanes> slope{};
+  for (std::size_t k = 0; k < coefficients.size(); ++k) {
+    const auto order = static_cast<double>(k);
+    const double root = std::sqrt(order);
+    const double inverse = 1.0 / std::sqrt(order + 1.0);
+    std::array<double, kLanes> sums{};
     for (std::size_t i = 0; i < current.size(); i += kLanes) {
       for (std::size_t lane = 0; lane < kLanes; ++lane) {
         const std::size_t j = i + lane;
         const double h = current[j];
-        value[lane] += nodes.value[j] * h;
-        slope[lane] += nodes.slope[j] * h;
-        const double next = (nodes.z[j] * h - root * before[j]) * inverse;
+        sums[lane] += moments[j] * h;
+        current[j] = (nodes.z[j] * h - root * before[j]) * inverse;
         before[j] = h;
-        current[j] = next;
       }
     }
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      result.value[k] += value[lane];
-      result.slope[k] += slope[lane];
-    }
+    coefficients[k] = std::accumulate(sums.begin(), sums.end(), 0.0);
   }
-  result.value_tail = relative_tail(nodes.value_square, result.value);
-  result.slope_tail = relative_tail(nodes.slope_square, result.slope);
-  return result;
 }
 
 /// At q = 0 the variable is constant, and half of each side of 0 where that is a kink.
@@ -131,17 +121,33 @@ int count_terms(const std::vector<double>& coefficients, double tail, double tol
 
 HermiteExpansion expand_hermite(const NumericalActivation& activation, double q, int size) {
   NTKFLOW_EXPECTS(q >= 0.0 && size >= 1, q, size);
-  return q == 0.0 ? expand_constant(activation, size)
-                  : project(make_nodes(activation, q, size), size);
+  if (q == 0.0) {
+    return expand_constant(activation, size);
+  }
+  const WeightedNodes nodes = make_nodes(activation, q, size);
+  HermiteExpansion result;
+  result.value.resize(static_cast<std::size_t>(size));
+  result.slope.resize(static_cast<std::size_t>(size));
+  project(nodes, nodes.value, result.value);
+  project(nodes, nodes.slope, result.slope);
+  result.value_tail = relative_tail(nodes.value_square, result.value);
+  result.slope_tail = relative_tail(nodes.slope_square, result.slope);
+  return result;
 }
 
 void hermite_coefficients(const NumericalActivation& activation, double q,
                           std::span<double> coefficients) {
+  NTKFLOW_EXPECTS(q >= 0.0, q);
   if (coefficients.empty()) {
     return;
   }
-  const auto expansion = expand_hermite(activation, q, static_cast<int>(coefficients.size()));
-  std::copy(expansion.value.begin(), expansion.value.end(), coefficients.begin());
+  const auto size = static_cast<int>(coefficients.size());
+  if (q == 0.0) {
+    std::copy_n(expand_constant(activation, size).value.begin(), size, coefficients.begin());
+    return;
+  }
+  const WeightedNodes nodes = make_nodes(activation, q, size);
+  project(nodes, nodes.value, coefficients);
 }
 
 int hermite_terms(const NumericalActivation& activation, double q, double tolerance, int most) {

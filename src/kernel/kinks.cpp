@@ -1,7 +1,6 @@
 #include "kinks.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <sstream>
@@ -20,14 +19,16 @@ std::string to_text(double x) {
   return text.str();
 }
 
-/// The number with the fewest decimals between two others.
-double simplest_between(double lowest, double highest) {
+/// The number with the fewest decimals between two others if they are few enough to be meant, else
+/// the middle.
+double likeliest_between(double lowest, double highest) {
   if (lowest <= 0.0 && highest >= 0.0) {
     return 0.0;
   }
   const double middle = lowest + 0.5 * (highest - lowest);
+  constexpr int kMostDecimals = 4;
   double power = 1.0;
-  for (int decimals = 0; decimals <= 15; ++decimals, power *= 10.0) {
+  for (int decimals = 0; decimals <= kMostDecimals; ++decimals, power *= 10.0) {
     const double rounded = std::round(middle * power) / power;
     if (rounded >= lowest && rounded <= highest) {
       return rounded;
@@ -36,29 +37,9 @@ double simplest_between(double lowest, double highest) {
   return middle;
 }
 
-/// Where s leaves its value at one end for that at the other: the place of a jump.
-double bisect_jump(const ScalarFunction& s, double lowest, double highest) {
-  const double low_value = s(lowest);
-  const double high_value = s(highest);
-  for (int step = 0; step < 100; ++step) {
-    const double middle = lowest + 0.5 * (highest - lowest);
-    if (middle <= lowest || middle >= highest) {
-      break;
-    }
-    const double value = s(middle);
-    if (std::abs(value - low_value) <= std::abs(value - high_value)) {
-      lowest = middle;
-    } else {
-      highest = middle;
-    }
-  }
-  return highest;
-}
-
-/// The function on one side of a point alone, so that its value at the point itself, which may
-/// belong to the other side, and rounding of the nodes do not matter.
+/// Whether s is smooth over `width` (to the left if negative) beside a point. The value at the
+/// point itself, which may belong to the other side, does not matter: no node is so near to it.
 bool is_resolved_beside(const ScalarFunction& s, double kink, double width, double scale) {
-  // A panel that touches the kink has no node within 1 / 1000 of its width of it.
   return is_resolved(s, std::min(kink, kink + width), std::max(kink, kink + width), scale);
 }
 
@@ -87,7 +68,7 @@ std::vector<Suspect> find_suspects(const SmoothPanels& panels) {
     const bool is_lowest =
         (i == 0 || width(i - 1) > width(i)) && (end == all.size() || width(end) > width(i));
     const double distance = std::max(std::abs(all[i].lowest), std::abs(all[i].highest));
-    if (is_lowest && end - i <= 4 && width(i) < 4e-3 * std::max(1.0, distance)) {
+    if (is_lowest && end - i <= 4 && width(i) < 2e-2 * std::max(1.0, distance)) {
       suspects.push_back({all[i].lowest, all[end - 1].highest, all[i].scale});
     }
     i = end;
@@ -95,19 +76,32 @@ std::vector<Suspect> find_suspects(const SmoothPanels& panels) {
   return suspects;
 }
 
-/// The kink that made bisection go on between two points, if there is one.
+/// The end of the points between two beside which s is smooth on the side of `width`, if it is
+/// beside the first of them.
+double last_resolved_beside(const ScalarFunction& s, double first, double last, double width,
+                            double scale) {
+  for (int step = 0; step < 60; ++step) {
+    const double middle = first + 0.5 * (last - first);
+    (is_resolved_beside(s, middle, width, scale) ? first : last) = middle;
+  }
+  return first;
+}
+
+/// The kink that made bisection go on between two points, if there is one: cut there, s is smooth
+/// on both sides to rounding.
 std::optional<double> locate(const ScalarFunction& s, const Suspect& suspect) {
-  const auto [lowest, highest, scale] = suspect;
-  const double width = highest - lowest;
-  const double margin = std::max(width, 4.0 * kEpsilon * std::abs(lowest));
-  const std::array<double, 4> candidates{
-      simplest_between(lowest - margin, highest + margin), simplest_between(lowest, highest),
-      bisect_jump(s, lowest - margin, highest + margin), lowest + 0.5 * width};
+  const double magnitude = std::max(std::abs(suspect.lowest), std::abs(suspect.highest));
+  const double margin = std::max(suspect.highest - suspect.lowest, 16.0 * kEpsilon * magnitude);
+  const double lowest = suspect.lowest - margin;
+  const double highest = suspect.highest + margin;
   for (const double beside : {64.0, 16.0}) {
-    for (const double candidate : candidates) {
-      if (is_kink(s, candidate, beside * margin, scale)) {
-        return candidate;
-      }
+    const double width = beside * margin;
+    const double from_left = last_resolved_beside(s, lowest, highest, -width, suspect.scale);
+    const double from_right = last_resolved_beside(s, highest, lowest, width, suspect.scale);
+    const double kink =
+        likeliest_between(std::min(from_left, from_right), std::max(from_left, from_right));
+    if (is_kink(s, kink, width, suspect.scale)) {
+      return kink;
     }
   }
   return std::nullopt;
@@ -120,14 +114,17 @@ std::vector<double> find_further(const ScalarFunction& s, const std::vector<doub
   for (const Suspect& suspect : find_suspects(panels)) {
     if (const auto kink = locate(s, suspect)) {
       found.push_back(*kink);
-      continue;
     }
-    const double distance = std::max(std::abs(suspect.lowest), std::abs(suspect.highest));
-    if (suspect.highest - suspect.lowest < 1e-13 * std::max(distance, 1.0)) {
-      throw ConfigError(
-          "is singular at x = " + to_text(simplest_between(suspect.lowest, suspect.highest)) +
-          ": it is not smooth on either side, as it is beside a kink");
-    }
+  }
+  const auto& all = panels.panels();
+  const auto rough =
+      std::find_if(all.begin(), all.end(), [](const Panel& panel) { return !panel.is_resolved; });
+  if (found.empty() && rough != all.end()) {
+    constexpr double kMargin = 1e-12;
+    throw ConfigError(
+        "is singular at x = " +
+        to_text(likeliest_between(rough->lowest - kMargin, rough->highest + kMargin)) +
+        ": it is not smooth on either side, as it would be beside a kink");
   }
   return found;
 }

@@ -89,13 +89,13 @@ Duals<double> NumericalActivation::diagonal(double q, const Fineness& fineness) 
     });
     return sum;
   };
-  constexpr double kCore = 9.0;
-  constexpr double kFarthest = 37.0;  // the density of z underflows at 38.6
+  constexpr double kCore = 9.5;
+  constexpr double kFarthest = 37.5;  // the density of z underflows at 38.6
   constexpr double kStep = 4.0;
-  constexpr double kNegligible = 1e-17;
   Duals<double> total = integrate({-kCore, kCore});
   for (const double side : {-1.0, 1.0}) {
-    for (double start = kCore;; start += kStep) {
+    for (double start = kCore; !is_negligible(side * start, deviation, total, 1e-16);
+         start += kStep) {
       if (start >= kFarthest) {
         constexpr double kInfinity = std::numeric_limits<double>::infinity();
         return {kInfinity, kInfinity};
@@ -104,12 +104,17 @@ Duals<double> NumericalActivation::diagonal(double q, const Fineness& fineness) 
       const Duals<double> more = integrate(side < 0.0 ? Reach{-end, -start} : Reach{start, end});
       total.f += more.f;
       total.g += more.g;
-      if (more.f <= kNegligible * total.f && more.g <= kNegligible * total.g) {
-        break;
-      }
     }
   }
   return total;
+}
+
+bool NumericalActivation::is_negligible(double z, double deviation, const Duals<double>& whole,
+                                        double part) const {
+  const Jet s = jet_(deviation * z);
+  const double density = normal_density(z);
+  return density * s.value * s.value <= part * whole.f &&
+         density * s.derivative * s.derivative <= part * whole.g;
 }
 
 Duals<double> NumericalActivation::diagonal(double q) const {
@@ -128,18 +133,15 @@ Reach NumericalActivation::reach(double q, const Duals<double>& diagonal) const 
   const double deviation = std::sqrt(q);
   constexpr double kNegligible = 1e-34;
   constexpr double kFarthest = 37.0;
-  const auto is_negligible = [&](double z) {
-    const Jet s = jet_(deviation * z);
-    const double density = normal_density(z);
-    return density * s.value * s.value <= kNegligible * diagonal.f &&
-           density * s.derivative * s.derivative <= kNegligible * diagonal.g;
-  };
+  constexpr double kStep = 0.5;
   Reach reach{-kFarthest, kFarthest};
-  while (reach.highest > 1.0 && is_negligible(reach.highest - 0.5)) {
-    reach.highest -= 0.5;
+  while (reach.highest > 1.0 &&
+         is_negligible(reach.highest - kStep, deviation, diagonal, kNegligible)) {
+    reach.highest -= kStep;
   }
-  while (reach.lowest < -1.0 && is_negligible(reach.lowest + 0.5)) {
-    reach.lowest += 0.5;
+  while (reach.lowest < -1.0 &&
+         is_negligible(reach.lowest + kStep, deviation, diagonal, kNegligible)) {
+    reach.lowest += kStep;
   }
   return reach;
 }

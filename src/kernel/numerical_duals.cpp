@@ -28,8 +28,30 @@ bool is_finite(const Duals<double>& duals) {
   return std::isfinite(duals.f) && std::isfinite(duals.g);
 }
 
-Duals<double> scale_of(const Duals<double>& a, const Duals<double>& b) {
-  return {std::sqrt(a.f) * std::sqrt(b.f), std::sqrt(a.g) * std::sqrt(b.g)};
+/// What errors refer to. The rounding of s is in s' as that of a change over the deviation.
+Duals<double> scale_of(double q1, double q2, const Duals<double>& a, const Duals<double>& b) {
+  constexpr double kNoise = 0.1;
+  const double f = std::sqrt(a.f) * std::sqrt(b.f);
+  const double g = std::sqrt(a.g) * std::sqrt(b.g);
+  const double change = q2 == 0.0 ? 0.0 : kNoise * std::sqrt(g * f) / std::pow(q1 * q2, 0.25);
+  return {f, std::max(g, change)};
+}
+
+/// Kinks, and runs of cuts that are less than a distance apart, each from its first to its last.
+std::vector<Reach> steep_zones(std::span<const double> cuts, const std::vector<double>& kinks,
+                               double distance) {
+  std::vector<Reach> zones;
+  for (std::size_t i = 0; i < cuts.size(); ++i) {
+    const bool is_near = i > 0 && cuts[i] - cuts[i - 1] < distance;
+    if (is_near && !zones.empty() && zones.back().highest == cuts[i - 1]) {
+      zones.back().highest = cuts[i];
+    } else if (is_near) {
+      zones.push_back({cuts[i - 1], cuts[i]});
+    } else if (std::binary_search(kinks.begin(), kinks.end(), cuts[i])) {
+      zones.push_back({cuts[i], cuts[i]});
+    }
+  }
+  return zones;
 }
 
 /// Asks for finer and finer rules until two of different order agree.
@@ -75,7 +97,7 @@ Duals<double> NumericalActivation::duals(double q1, double q2, double c) const {
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
     return {kInfinity, kInfinity};
   }
-  const Duals<double> scale = scale_of(pair.diagonal1, pair.diagonal2);
+  const Duals<double> scale = scale_of(q1, q2, pair.diagonal1, pair.diagonal2);
   if (q2 > 0.0 && pair.determinant <= 0.0) {
     return refine(scale, [&](const Fineness& fineness, int /*range*/) {
       return line(q1, q2, c < 0.0 ? -1.0 : 1.0, fineness);
@@ -160,11 +182,12 @@ Duals<double> NumericalActivation::plane(const Pair& pair, Reach outer, Reach in
       all.push_back(cut / slope);
     }
   }
-  // A kink of s is seen through the conditional mean, smoothed over the conditional deviation.
-  for (const double kink : kinks_) {
-    for (const double distance : {-12.0, -8.5, -5.0, -2.5, 0.0, 2.5, 5.0, 8.5, 12.0}) {
+  // Features narrower than the conditional deviation are seen smoothed over it.
+  for (const Reach& zone : steep_zones(cuts(), kinks_, spread)) {
+    for (const double distance : {2.5, 5.0, 8.5, 12.0}) {
       if (slope != 0.0) {
-        all.push_back((kink + distance * spread) / slope);
+        all.push_back((zone.lowest - distance * spread) / slope);
+        all.push_back((zone.highest + distance * spread) / slope);
       }
     }
   }

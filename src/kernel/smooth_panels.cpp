@@ -109,8 +109,7 @@ Panel make_panel(double lowest, double highest, const Fit& fitted, double scale)
   panel.scale = std::max(scale, fitted.largest);
   panel.value = fitted.coefficients;
   panel.terms = kNodes;
-  while (panel.terms > 1 &&
-         std::abs(panel.value[panel.terms - 1]) <= 0.5 * kEpsilon * fitted.largest) {
+  while (panel.terms > 1 && std::abs(panel.value[panel.terms - 1]) <= kEpsilon * fitted.largest) {
     --panel.terms;
   }
   // d T_n = 2 n (T_(n-1) + T_(n-3) + ...), the last of them halved if it is T_0.
@@ -144,7 +143,8 @@ class Cutter {
   /// `scale` is the largest magnitude of s nearer to 0.
   std::vector<Panel> cut_cell(double lowest, double highest, Outwards outwards, double scale) {
     left_ = kMostPanels;
-    scale_ = scale;
+    // Beside zeros only, every error would be large.
+    scale_ = scale > 0.0 ? scale : fit(s_, lowest, highest).largest;
     outwards_ = outwards;
     std::vector<double> ends{lowest};
     for (const double kink : kinks_) {
@@ -177,23 +177,24 @@ class Cutter {
     const Fit fitted = fit(s_, lowest, highest);
     std::ostringstream problem;
     if (!fitted.is_finite) {
-      problem << "is " << s_(fitted.culprit) << " at x = " << fitted.culprit
-              << ", where an activation must be finite";
+      problem << "is " << (std::isnan(s_(fitted.culprit)) ? "undefined" : "infinite")
+              << " at x = " << fitted.culprit << ", where an activation must have a value";
       problem_ = problem.str();
       return false;
     }
     // Below this width the nodes of a panel are too few different numbers.
     const double narrowest =
         std::max(32.0 * kEpsilon * std::max(std::abs(lowest), std::abs(highest)), kNarrowest);
-    const bool grows = scale_ > 0.0 && fitted.largest > kMostGrowth * scale_;
-    if (highest - lowest <= narrowest ||
-        (!grows && is_resolved(s_, lowest, highest, fitted, scale_))) {
+    const bool resolves = !(scale_ > 0.0 && fitted.largest > kMostGrowth * scale_) &&
+                          is_resolved(s_, lowest, highest, fitted, scale_);
+    if (resolves || highest - lowest <= narrowest) {
       if (--left_ < 0) {
         problem << "is too rough, noisy or fast to be resolved near x = " << lowest;
         problem_ = problem.str();
         return false;
       }
       panels.push_back(make_panel(lowest, highest, fitted, scale_));
+      panels.back().is_resolved = resolves;
       scale_ = panels.back().scale;
       return true;
     }

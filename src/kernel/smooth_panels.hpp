@@ -22,9 +22,12 @@ struct Panel {
 
   double lowest = 0.0;
   double highest = 0.0;
-  /// The function's largest magnitude between -|x| and |x|, to which errors are relative.
+  /// The function's largest magnitude between -|x| and |x|, to which errors are relative; where
+  /// it vanishes there, that further outwards.
   double scale = 0.0;
   int terms = 0;  ///< those that matter, of both series
+  /// False where bisection ended without success: the function jumps or is singular inside.
+  bool is_resolved = true;
   std::array<double, kNodes> value{};
   std::array<double, kNodes> derivative{};
 

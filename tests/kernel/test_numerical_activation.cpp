@@ -288,6 +288,109 @@ TEST(NamedActivationTest, AgreesWithItsExpression) {
   }
 }
 
+/// The message of the error that an expression with these kinks makes, or empty.
+std::string error_of(const std::string& text, const std::optional<std::vector<double>>& kinks) {
+  try {
+    NumericalActivation::from_expression(text, kinks);
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return {};
+}
+
+bool mentions(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(ExpressionActivationTest, FindsItsKinks) {
+  const std::map<std::string, std::vector<double>> kinks{
+      {"max(x, 0)", {0.0}},
+      {"abs(x-1)", {1.0}},
+      {"min(max(x, 0), 6)", {0.0, 6.0}},
+      {"x*max(0, min(1, (x+3)/6))", {-3.0, 3.0}},
+      {"max(x, 0) + max(x-0.001, 0)", {0.0, 0.001}},
+      {"max(x, 100)", {100.0}},
+      {"max(x-sqrt(2), 0)", {std::numbers::sqrt2}},
+      {"max(x-1/3, 0)^2", {1.0 / 3.0}},   // a jump of the second derivative
+      {"x > 0 ? x : exp(x) - 1", {0.0}},  // likewise
+      {"x < 0 ? sin(x) : x", {0.0}},      // of the third
+      {"x/(1+abs(x))", {0.0}},
+      {"tanh(x)", {}},
+      {"tanh(100*x)", {}},
+      {"x*exp(x)/(1+exp(x))", {}},
+      {"(exp(x)-1)/x", {}},
+      {"x^5", {}},
+  };
+  for (const auto& [text, exact] : kinks) {
+    const ActivationPointer activation = from_text(text);
+    ASSERT_EQ(activation->kinks().size(), exact.size()) << text;
+    for (std::size_t i = 0; i < exact.size(); ++i) {
+      EXPECT_NEAR(activation->kinks()[i], exact[i], 1e-8) << text;
+    }
+    EXPECT_FALSE(activation->has_jump()) << text;
+    EXPECT_LE(activation->error_bound(1.0), kPromised) << text;
+  }
+  // Short decimals are meant exactly, first-order kinks located to rounding.
+  EXPECT_EQ(from_text("min(max(x, 0), 6)")->kinks(), (std::vector<double>{0.0, 6.0}));
+  EXPECT_NEAR(from_text("max(x-sqrt(2), 0)")->kinks()[0], std::numbers::sqrt2, kDuals);
+}
+
+TEST(ExpressionActivationTest, TellsJumps) {
+  for (const char* text : {"x > 0 ? 1 : 0", "sign(x)", "x > sqrt(2) ? 1 : -1"}) {
+    const ActivationPointer activation = from_text(text);
+    EXPECT_TRUE(activation->has_jump()) << text;
+    EXPECT_EQ(activation->kinks().size(), 1U) << text;
+  }
+  const double pi = std::numbers::pi;
+  const double theta = std::acos(0.4);
+  EXPECT_NEAR(from_text("x > 0 ? 1 : 0")->duals(1.0, 1.0, 0.4).f, (pi - theta) / (2.0 * pi),
+              kDuals);
+  EXPECT_NEAR(from_text("sign(x)")->duals(1.0, 1.0, 0.4).f, 1.0 - 2.0 * theta / pi, kDuals);
+}
+
+TEST(ExpressionActivationTest, TakesDeclaredKinks) {
+  EXPECT_EQ(error_of("max(x, 0)", {{0.0}}), "");
+  EXPECT_EQ(error_of("min(max(x, 0), 6)", {{6.0, 0.0}}), "");
+  EXPECT_EQ(error_of("x > 0 ? x : exp(x) - 1", {{0.0}}), "");
+  EXPECT_EQ(error_of("max(x, 100)", {{100.0}}), "");
+  EXPECT_EQ(error_of("tanh(x)", std::vector<double>{}), "");
+}
+
+TEST(ExpressionActivationTest, RefusesWrongKinks) {
+  EXPECT_EQ(error_of("tanh(x)", {{0.5}}), "\"tanh(x)\" has no kink at 0.5: it is smooth there");
+  EXPECT_TRUE(mentions(error_of("max(x, 0)", {{0.0, 1.0}}), "has no kink at 1"));
+  EXPECT_TRUE(
+      mentions(error_of("min(max(x, 0), 6)", {{0.0}}), "has a kink at 6 that is not among"));
+  EXPECT_TRUE(mentions(error_of("max(x, 0)", std::vector<double>{}), "has a kink at 0"));
+  EXPECT_TRUE(mentions(error_of("max(x, 0)", {{0.0, 0.0}}), "given twice"));
+  EXPECT_TRUE(mentions(error_of("max(x, 0)", {{std::nan("")}}), "not finite"));
+  EXPECT_TRUE(mentions(error_of("max(x, 0)", {{1e9}}), "cannot be checked for a kink at"));
+}
+
+TEST(ExpressionActivationTest, RefusesWhatIsNoActivation) {
+  EXPECT_TRUE(mentions(error_of("x +", {}), "cannot be evaluated"));
+  EXPECT_TRUE(mentions(error_of("y", {}), "the variable is x"));
+  EXPECT_TRUE(mentions(error_of("x = 1", {}), "compare with =="));
+  EXPECT_TRUE(mentions(error_of("x, 2", {}), "has 2 values"));
+  EXPECT_TRUE(mentions(error_of("log(x)", {}), "\"log(x)\" is undefined at x = -"));
+  EXPECT_TRUE(mentions(error_of("exp(exp(x))", {}), "is infinite at x = "));
+  EXPECT_TRUE(mentions(error_of("1/x", {}), "is singular at x = 0"));
+  EXPECT_TRUE(mentions(error_of("sqrt(abs(x))", {}), "is singular at x = 0"));
+  EXPECT_TRUE(mentions(error_of("rint(x)", {}), "has more than 256 kinks"));
+  EXPECT_TRUE(mentions(error_of("log1p(expm1(x))", {}), "too rough, noisy or fast"));
+}
+
+TEST(NumericalDualsTest, OfSteepActivationsAreThoseOfTheirLimit) {
+  // tanh(a x) nears sign(x), whose dual is (2 / pi) arcsin(rho).
+  const double limit = 2.0 / std::numbers::pi * std::asin(0.9);
+  double before = 1.0;
+  for (const char* text : {"tanh(10*x)", "tanh(100*x)", "tanh(1000*x)"}) {
+    const double distance = std::abs(from_text(text)->duals(1.0, 1.0, 0.9).f - limit);
+    EXPECT_LT(distance, 0.03 * before) << text;
+    before = distance;
+  }
+}
+
 TEST(HermiteCoefficientsTest, OfAPolynomialAreExact) {
   const ActivationPointer cube = from_text("x*x*x");
   const double q = 1.7;
