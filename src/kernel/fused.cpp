@@ -88,7 +88,8 @@ double largest_error(const FusedTarget& target, const FusedKernel<Real>& kernel)
   const int points = 2 * static_cast<int>(kernel.degree()) + 31;
   double worst = 0.0;
   for (const Real sign : {Real(1), Real(-1)}) {
-    for (int point = 0; point <= points; ++point) {
+    // At correlation 1 itself rounding of a numerical dual opens an angle of its square root.
+    for (int point = target.has_kink ? 1 : 0; point <= points; ++point) {
       const Real root = static_cast<Real>(point) / static_cast<Real>(points);
       const Real gap = root * root;
       target.evaluate(sign, gap, std::span(exact).first(depth), std::span(exact).last(depth));

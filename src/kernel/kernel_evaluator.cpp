@@ -216,7 +216,8 @@ FusedTarget KernelEvaluator<Real>::Implementation::fused_target() const {
   target.depth = architecture.depth;
   if (activation.numerical && !activation.numerical->kinks().empty()) {
     target.has_kink = true;
-    target.noise = NumericalActivation::kDualTolerance;
+    // The rules' disagreement, in each of many coefficients; what is left in the end is measured.
+    target.noise = 4.0 * NumericalActivation::kDualTolerance;
   }
   target.evaluate = [weight, bias, q, steps](long double sign, long double gap,
                                              std::span<long double> nngp,
