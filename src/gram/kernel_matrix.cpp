@@ -50,6 +50,20 @@ void accumulate(Transpose transpose, MatrixView<const Real> tile, MatrixView<con
   }
 }
 
+/// Clears what of the tile at local (row, col) lies above the diagonal shifted by `offset`: global
+/// row < global column + offset.
+template <class Real>
+void clear_above(std::int64_t offset, const BlockCyclic& row_map, const BlockCyclic& col_map,
+                 std::int64_t row, std::int64_t col, MatrixView<Real> tile) {
+  for (std::int64_t j = 0; j < tile.cols; ++j) {
+    const std::int64_t g = col_map.to_global({col + j}).value;
+    const std::int64_t above = std::min(tile.rows, row_map.local_count_below({g + offset}) - row);
+    if (above > 0) {
+      std::fill_n(tile.column(j), above, Real{0});
+    }
+  }
+}
+
 }  // namespace
 
 template <class Real>
@@ -170,17 +184,18 @@ DistMatrix<Real> KernelMatrix<Real>::assemble_symmetric(Triangle triangle, Monit
     const MatrixView<Real> tile = local.block(row, col, m, n);
     evaluate_tile(row, col, tile);
     set_diagonal(row, col, tile);
+    if (triangle == Triangle::lower) {
+      clear_above(0, row_map_, col_map_, row, col, tile);
+    }
     monitor.progress(col, local.cols);
   };
-  if (triangle == Triangle::both) {
-    collectively(grid_->comm(), [&] { for_each_tile(local.rows, local.cols, fill); });
-    return std::move(*k);
-  }
-  collectively(grid_->comm(), [&] { for_each_lower_tile(row_map_, col_map_, fill); });
-  // Tiles that cross the diagonal reach a little above it; what they left there is cleared.
-  for (std::int64_t j = 0; j < local.cols; ++j) {
-    std::fill_n(local.column(j), row_map_.local_count_below(col_map_.to_global({j})), Real{0});
-  }
+  collectively(grid_->comm(), [&] {
+    if (triangle == Triangle::both) {
+      for_each_tile(local.rows, local.cols, fill);
+    } else {
+      for_each_lower_tile(row_map_, col_map_, fill);
+    }
+  });
   return std::move(*k);
 }
 
@@ -221,20 +236,10 @@ Matrix<double> KernelMatrix<Real>::multiply_symmetric(const Matrix<double>& x,
           evaluate_tile(row, col, tile);
           set_diagonal(row, col, tile);
           // Above the diagonal another tile has the pair; on it the pair counts once.
-          const auto clear_before = [&](std::int64_t offset) {
-            for (std::int64_t j = 0; j < n; ++j) {
-              const std::int64_t g = col_map_.to_global({col + j}).value;
-              const std::int64_t above =
-                  std::min(m, row_map_.local_count_below({g + offset}) - row);
-              if (above > 0) {
-                std::fill_n(tile.column(j), above, Real{0});
-              }
-            }
-          };
-          clear_before(0);
+          clear_above(0, row_map_, col_map_, row, col, tile);
           accumulate<Real>(Transpose::no, tile, x_cols.view().block(col, 0, n, x.cols()), scratch,
                            row, row_sums);
-          clear_before(1);
+          clear_above(1, row_map_, col_map_, row, col, tile);
           accumulate<Real>(Transpose::yes, tile, x_rows.view().block(row, 0, m, x.cols()), scratch,
                            col, col_sums);
           monitor.progress(col, col_map_.local_size());

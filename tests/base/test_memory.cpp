@@ -1,8 +1,11 @@
+#include <algorithm>
 #include <cstdint>
+#include <fstream>
 #include <limits>
 #include <utility>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <ntkflow/base/aligned_buffer.hpp>
 #include <ntkflow/base/error.hpp>
@@ -19,21 +22,35 @@ TYPED_TEST_SUITE(AlignedBufferTest, Values);
 
 TYPED_TEST(AlignedBufferTest, IsAlignedAndPadded) {
   for (const std::int64_t size : {1, 7, 8, 15, 16, 17, 63, 64, 65, 1009}) {
-    const AlignedBuffer<TypeParam> buffer(size);
+    for (const bool is_zeroed : {false, true}) {
+      const auto buffer =
+          is_zeroed ? AlignedBuffer<TypeParam>::zeroed(size) : AlignedBuffer<TypeParam>(size);
 
-    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer.data()) % kAlignmentBytes, 0U) << size;
-    EXPECT_EQ(buffer.size(), size);
-    EXPECT_EQ(buffer.bytes(), size * static_cast<std::int64_t>(sizeof(TypeParam)));
-    // Under the address sanitizer a write past the padding would end the test.
-    auto* bytes = reinterpret_cast<unsigned char*>(buffer.data());
-    for (std::int64_t i = 0; i < (buffer.bytes() + 63) / 64 * 64; ++i) {
-      bytes[i] = 1;
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer.data()) % kAlignmentBytes, 0U) << size;
+      EXPECT_EQ(buffer.size(), size);
+      EXPECT_EQ(buffer.bytes(), size * static_cast<std::int64_t>(sizeof(TypeParam)));
+      // Under the address sanitizer a write past the padding would end the test.
+      auto* bytes = reinterpret_cast<unsigned char*>(buffer.data());
+      for (std::int64_t i = 0; i < (buffer.bytes() + 63) / 64 * 64; ++i) {
+        bytes[i] = 1;
+      }
+    }
+  }
+}
+
+TYPED_TEST(AlignedBufferTest, IsZeroWhereFreedMemoryIsUsedAgain) {
+  for (const std::int64_t size : {1, 17, 1009, 100'003}) {
+    for (int repeat = 0; repeat < 3; ++repeat) {
+      const auto buffer = AlignedBuffer<TypeParam>::zeroed(size);
+      EXPECT_EQ(std::count(buffer.data(), buffer.data() + size, TypeParam{0}), size);
+      std::fill_n(buffer.data(), size, TypeParam{1});
     }
   }
 }
 
 TYPED_TEST(AlignedBufferTest, EmptyAndMoved) {
   EXPECT_EQ(AlignedBuffer<TypeParam>(0).data(), nullptr);
+  EXPECT_EQ(AlignedBuffer<TypeParam>::zeroed(0).data(), nullptr);
   AlignedBuffer<TypeParam> first(3);
   first[2] = TypeParam{5};
   const AlignedBuffer<TypeParam> second = std::move(first);
@@ -45,6 +62,30 @@ TEST(AlignedBufferErrorTest, MoreThanThereIs) {
   EXPECT_THROW(AlignedBuffer<double>{kMost / 8 - 8}, ResourceError);  // fits 64 bits, not memory
   EXPECT_THROW(AlignedBuffer<double>{kMost / 8}, ResourceError);
   EXPECT_THROW(AlignedBuffer<double>{kMost}, ResourceError);
+  EXPECT_THROW((void)AlignedBuffer<double>::zeroed(kMost / 8 - 8), ResourceError);
+  EXPECT_THROW((void)AlignedBuffer<double>::zeroed(kMost / 8), ResourceError);
+  EXPECT_THROW((void)AlignedBuffer<double>::zeroed(kMost), ResourceError);
+}
+
+/// Memory that this process has resident.
+std::int64_t resident_bytes() {
+  std::int64_t program = 0;
+  std::int64_t resident = 0;
+  std::ifstream("/proc/self/statm") >> program >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+TEST(AlignedBufferTest, ZeroedMemoryIsTakenByTheFirstWriteAndGivenBack) {
+  constexpr std::int64_t kBytes = std::int64_t{64} << 20;
+  const std::int64_t before = resident_bytes();
+  {
+    const auto buffer = AlignedBuffer<char>::zeroed(kBytes);
+    EXPECT_LT(resident_bytes() - before, kBytes / 4);
+
+    std::fill_n(buffer.data(), buffer.size(), char{1});
+    EXPECT_GT(resident_bytes() - before, kBytes * 3 / 4);
+  }
+  EXPECT_LT(resident_bytes() - before, kBytes / 4);
 }
 
 TEST(MatrixTest, IsZeroAndColumnMajor) {

@@ -93,6 +93,38 @@ TEST(KernelMatrixTest, FillsTheLowerTriangleAndClearsTheUpper) {
   });
 }
 
+/// Elements that are zero on or below the diagonal, or not zero above it, over all ranks.
+std::int64_t count_not_lower(const DistMatrix<double>& k) {
+  double count = 0.0;
+  for (std::int64_t j = 0; j < k.local_cols(); ++j) {
+    for (std::int64_t i = 0; i < k.local_rows(); ++i) {
+      const bool is_lower = k.row_map().to_global({i}) >= k.col_map().to_global({j});
+      count += (k.local()(i, j) != 0.0) == is_lower ? 0.0 : 1.0;
+    }
+  }
+  k.grid()->comm().sum(std::span(&count, 1));
+  return static_cast<std::int64_t>(count);
+}
+
+TEST(KernelMatrixTest, ClearsTheUpperTriangleWhereTilesCrossTheDiagonal) {
+  const auto world = Communicator::world();
+  constexpr std::int64_t kSize = 2 * kTileCols + 89;
+  for (const GridShape shape : test::all_grids(world.size())) {
+    const auto grid = ProcessGrid::create(world, shape);
+    for (const std::int64_t block : {7, 64}) {
+      SCOPED_TRACE(testing::Message()
+                   << shape.rows << " x " << shape.cols << ", block = " << block);
+      const auto kernel = test::make_kernel<double>(grid, relu_network(), KernelType::ntk, block,
+                                                    kDimension, kSize, raw_sample);
+      const auto assembled = [&](Triangle triangle) {
+        return count_not_lower(kernel.assemble_symmetric(triangle, silent_monitor()));
+      };
+      EXPECT_EQ(assembled(Triangle::lower), 0);
+      EXPECT_EQ(assembled(Triangle::both), kSize * (kSize - 1) / 2);
+    }
+  }
+}
+
 TEST(KernelMatrixTest, FillsBothTriangles) {
   for_each_layout([](const auto& grid, std::int64_t n, std::int64_t block) {
     const auto kernel = test::make_kernel<double>(grid, relu_network(), KernelType::ntk, block,

@@ -131,5 +131,21 @@ TYPED_TEST(AccurateDotTest, EqualVectorsGiveTheirSquaredNormToTheLastBit) {
   EXPECT_EQ(accurate_dot(x.data(), twin.data(), 784), accurate_dot(x.data(), x.data(), 784));
 }
 
+TYPED_TEST(AccurateDotTest, HasTheSameBitsWithEveryInstructionSet) {
+  using Real = TypeParam;
+  const RandomStream random(13, 0);
+  for (const std::int64_t d : {1, 15, 16, 17, 784}) {
+    std::vector<Real> x(static_cast<std::size_t>(d));
+    std::vector<Real> y(x.size());
+    for (std::size_t k = 0; k < x.size(); ++k) {
+      x[k] = static_cast<Real>(random.normal(k));
+      y[k] = static_cast<Real>(random.normal(k, 1));
+    }
+    const double dot = accurate_dot(x.data(), y.data(), d);
+
+    test::for_each_simd_target([&] { EXPECT_EQ(accurate_dot(x.data(), y.data(), d), dot) << d; });
+  }
+}
+
 }  // namespace
 }  // namespace ntkflow

@@ -14,9 +14,8 @@ template <class Value>
 class Matrix {
  public:
   Matrix() = default;
-  Matrix(std::int64_t rows, std::int64_t cols) : rows_(rows), cols_(cols), buffer_(rows * cols) {
-    std::fill_n(buffer_.data(), buffer_.size(), Value{});
-  }
+  Matrix(std::int64_t rows, std::int64_t cols)
+      : rows_(rows), cols_(cols), buffer_(AlignedBuffer<Value>::zeroed(rows * cols)) {}
 
   [[nodiscard]] std::int64_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::int64_t cols() const noexcept { return cols_; }

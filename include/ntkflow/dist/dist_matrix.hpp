@@ -17,7 +17,8 @@ namespace ntkflow {
 
 /// A matrix [rows x cols] spread block-cyclically over a process grid with square blocks,
 /// ScaLAPACK's layout. This rank stores local_rows() x local_cols() values, column-major. Zero at
-/// construction. Move only.
+/// construction, when a large one takes no memory yet: each page of it does at its first write.
+/// Move only.
 template <class Real>
 class DistMatrix {
  public:
@@ -28,9 +29,7 @@ class DistMatrix {
       : grid_(std::move(grid)),
         row_map_(rows, block, grid_->shape().rows, grid_->row()),
         col_map_(cols, block, grid_->shape().cols, grid_->col()),
-        buffer_(row_map_.local_size() * col_map_.local_size()) {
-    std::fill_n(buffer_.data(), buffer_.size(), Real{});
-  }
+        buffer_(AlignedBuffer<Real>::zeroed(row_map_.local_size() * col_map_.local_size())) {}
 
   [[nodiscard]] const std::shared_ptr<const ProcessGrid>& grid() const noexcept { return grid_; }
   [[nodiscard]] std::int64_t rows() const { return row_map_.size(); }
