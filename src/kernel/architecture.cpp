@@ -32,6 +32,17 @@ std::string check_architecture(const Architecture& architecture) {
   return problem.empty() ? problem : "kernel.activation: " + problem;
 }
 
+std::string check_kernel(const Architecture& architecture, KernelType type) {
+  std::string problem = check_architecture(architecture);
+  if (problem.empty() && type == KernelType::ntk) {
+    problem = why_no_ntk(architecture.activation);
+    if (!problem.empty()) {
+      problem = "kernel.activation: " + problem + "; set kernel.type = \"nngp\"";
+    }
+  }
+  return problem;
+}
+
 Architecture with_preset(Architecture architecture, Preset preset) {
   switch (preset) {
     case Preset::jacot:
