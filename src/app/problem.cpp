@@ -215,7 +215,8 @@ Problem prepare(const Communicator& comm, const CommandLine& line, PlannedComman
                           problem.plan.peak_stage().stage));
 
   if (command == PlannedCommand::run && !problem.config.regression && !problem.config.dynamics &&
-      !problem.config.spectrum && !problem.config.output.gram) {
+      !problem.config.spectrum && !problem.config.output.gram &&
+      !problem.config.output.gram_depths) {
     report.warning(
         "the configuration asks for no stage: add [regression], [dynamics], [spectrum] or "
         "output.gram = true");

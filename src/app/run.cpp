@@ -407,12 +407,22 @@ void kernel_output(const Problem& problem, Report& report, ResultFile& file,
                [&] { write_kernel_matrices(file, train, test ? &*test : nullptr, report); });
 }
 
+void kernel_by_depth_output(const Problem& problem, Report& report, ResultFile& file,
+                            const KernelMatrix<double>& train) {
+  const PhaseWork& work = problem.plan.phase("kernel by depth");
+  report.phase(work.phase, work.flop, work.bytes,
+               [&] { write_kernel_by_depth(file, train, report); });
+}
+
 void all_stages(Run& run, const std::string& command_line) {
   const RunConfig& config = run.problem.config;
   write_problem(run.file, run.problem, command_line);
   load_samples(run.problem, run.report, run.training, run.test);
   if (config.output.gram) {
     kernel_output(run.problem, run.report, run.file, *run.training.matrix, run.test);
+  }
+  if (config.output.gram_depths) {
+    kernel_by_depth_output(run.problem, run.report, run.file, *run.training.matrix);
   }
   draw_initial_function(run);
   if (config.regression) {
@@ -453,6 +463,9 @@ void gram(const Communicator& comm, const CommandLine& line) {
     std::optional<KernelMatrix<double>> test;
     load_samples(problem, report, training, test);
     kernel_output(problem, report, file, *training.matrix, test);
+    if (problem.config.output.gram_depths) {
+      kernel_by_depth_output(problem, report, file, *training.matrix);
+    }
     finish(file, report, problem);
   });
 }

@@ -111,6 +111,24 @@ class ResultsTest(Case):
                 file["regression/test_prediction"][:], Oracle(self, 0.0, "nngp").prediction, atol=1e-9
             )
 
+    def test_kernels_of_every_depth_agree_with_numpy(self):
+        x = on_sphere(self.train_x)
+        for command, ranks in (("run", 2), ("gram", 3)):
+            with self.subTest(command=command):
+                config = self.config(regression=None, output='file = "out.h5"\ngram_depths = true\n')
+                self.run_ok([command, config, "--overwrite"], ranks)
+                with xarray.open_dataset(self.folder / "out.h5", group="kernel", engine="h5netcdf") as data:
+                    self.assertEqual(data.train_train_by_depth.dims[0], "depth")
+                    self.assertEqual(list(data.depth), [1, 2, 3])
+                with h5py.File(self.folder / "out.h5") as file:
+                    self.assertEqual("train_train" in file["kernel"], command == "gram")
+                    kernels = file["kernel/train_train_by_depth"][:]
+                off_diagonal = ~np.eye(self.N, dtype=bool)
+                for depth in (1, 2, 3):
+                    ntk = relu_kernels(x, x, depth)[1]
+                    np.testing.assert_allclose(kernels[depth - 1][off_diagonal], ntk[off_diagonal], rtol=1e-12)
+                    np.testing.assert_array_equal(kernels[depth - 1], kernels[depth - 1].T)
+
     def test_a_wrong_oracle_is_seen(self):
         self.run_ok(["run", self.config(**STAGES)])
         oracle = Oracle(self, 0.125)
@@ -279,6 +297,9 @@ class ToolsTest(Case):
         self.run_ok(["run", self.write("again.toml", text), "--output", self.folder / "again.h5"], 2)
         with h5py.File(self.folder / "again.h5") as file:
             np.testing.assert_array_equal(file["regression/test_prediction"][:], prediction)
+
+    def test_show_prints_the_activation_as_a_configuration_writes_it(self):
+        self.assertRegex(self.run_ok(["show", self.file]).out, r'\n  activation +"relu"\n')
 
     def test_show_prints_accuracy_curves_and_spectrum(self):
         out = self.run_ok(["show", self.file]).out
