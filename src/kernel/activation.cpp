@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <sstream>
 
 #include <ntkflow/base/contract.hpp>
 
+#include "orthant_polynomials.hpp"
 #include "scalar.hpp"
 
 namespace ntkflow {
@@ -118,6 +120,29 @@ bool is_given(const ActivationSpec& spec, const ParameterRule& rule) {
 
 }  // namespace
 
+NearAngle::NearAngle(double q1, double q2, double distance)
+    : r(std::sqrt(q1 * q2)), c(r - distance), gap(distance) {}
+
+double NearAngle::turns() const {
+  return std::atan2(std::sqrt(gap * (r + c)), c) / (2.0 * std::numbers::pi);
+}
+
+double NearAngle::orthant_moment(int n) const {
+  if (gap == 0.0) {
+    return 0.0;
+  }
+  const double x = gap / (2.0 * r);
+  const auto& coefficients = kOrthantPolynomials<double>[static_cast<std::size_t>(n - 1)];
+  double moment = 0.0;
+  for (std::size_t k = coefficients.size(); k > 0; --k) {
+    moment = moment * x + coefficients[k - 1];
+  }
+  for (int factor = 0; factor < n; ++factor) {
+    moment *= gap / 2.0;
+  }
+  return moment * std::sqrt(x);
+}
+
 std::vector<std::string> activation_names() {
   std::vector<std::string> names;
   for (const Entry& entry : entries()) {
@@ -153,7 +178,12 @@ std::string check_activation(const ActivationSpec& spec) {
     return "unknown activation '" + spec.name + "'; known are " +
            join(entries(), [](const Entry& known) { return known.name; });
   }
-  return check_parameters(spec, entry->rules);
+  std::string problem = check_parameters(spec, entry->rules);
+  if (problem.empty() && second_moment(spec) == 0.0) {
+    problem = "activation '" + spec.name;
+    problem += "' is zero everywhere with these parameters, and so would be its kernels";
+  }
+  return problem;
 }
 
 std::string check_parameters(const ActivationSpec& spec, std::span<const ParameterRule> rules) {
@@ -203,9 +233,10 @@ ParameterValues resolve_parameters(const ActivationSpec& spec,
 }
 
 PreparedActivation prepare(const ActivationSpec& spec) {
-  const std::string problem = check_activation(spec);
-  NTKFLOW_EXPECTS(problem.empty(), problem);
   const Entry* entry = find_entry(spec.name);
+  NTKFLOW_EXPECTS(entry != nullptr, spec.name);
+  const std::string problem = check_parameters(spec, entry->rules);
+  NTKFLOW_EXPECTS(problem.empty(), problem);
   return {static_cast<int>(entry - entries().data()), resolve_parameters(spec, entry->rules)};
 }
 

@@ -7,38 +7,125 @@
 #include <vector>
 
 #include <boost/math/constants/constants.hpp>
-#include <boost/multiprecision/cpp_bin_float.hpp>
 #include <gtest/gtest.h>
 
 #include <ntkflow/kernel/architecture.hpp>
 
+#include "example_activations.hpp"
+
 // The duals and the recursion once more, in 50 decimal digits and apart from the library's code.
 namespace ntkflow::test {
-
-using Digits50 = boost::multiprecision::cpp_bin_float_50;
 
 struct ExactDuals {
   Digits50 f;
   Digits50 g;
 };
 
-inline ExactDuals exact_duals(const std::string& activation, const Digits50& q1, const Digits50& q2,
+/// The first value of a parameter of a spec.
+inline double parameter_of(const ActivationSpec& spec, const std::string& name, double fallback) {
+  for (const auto& parameter : spec.parameters) {
+    if (parameter.name == name) {
+      return parameter.values.front();
+    }
+  }
+  return fallback;
+}
+
+/// |x| and sign(x), the even and odd parts of all activations with a kink at 0.
+inline ExactDuals exact_abs(const Digits50& q1, const Digits50& q2, const Digits50& c) {
+  const Digits50 half_pi = boost::math::constants::half_pi<Digits50>();
+  const Digits50 norm = sqrt(q1 * q2);
+  if (norm == 0) {
+    return {Digits50(0), Digits50(0)};
+  }
+  const Digits50 ratio = c / norm;
+  const Digits50 angle = ratio >= 1 ? half_pi : ratio <= -1 ? Digits50(-half_pi) : asin(ratio);
+  const Digits50 root = sqrt(std::max(Digits50(q1 * q2 - c * c), Digits50(0)));
+  return {(root + c * angle) / half_pi, angle / half_pi};
+}
+
+/// With the even part k |x| and the odd part l x.
+inline ExactDuals exact_two_slopes(double a, double b, const Digits50& q1, const Digits50& q2,
+                                   const Digits50& c) {
+  const Digits50 even = (Digits50(b) - a) / 2;
+  const Digits50 odd = (Digits50(b) + a) / 2;
+  const ExactDuals duals = exact_abs(q1, q2, c);
+  return {odd * odd * c + even * even * duals.f, odd * odd + even * even * duals.g};
+}
+
+/// Stein's identity, twice for each factor of s(u) s(v) = u v Phi(u) Phi(v).
+inline Digits50 exact_gelu(const Digits50& q1, const Digits50& q2, const Digits50& c) {
+  const Digits50 two_pi = boost::math::constants::two_pi<Digits50>();
+  const Digits50 r = (1 + q1) * (1 + q2);
+  const Digits50 orthant = Digits50(1) / 4 + asin(c / sqrt(r)) / two_pi;
+  const Digits50 moments = q1 * q2 + c * c * (1 - q1 / (1 + q1) - q2 / (1 + q2));
+  return c * orthant + moments / (two_pi * sqrt(r - c * c));
+}
+
+/// sin(w x + phase), from E[cos(z + a)] = cos(a) exp(-Var(z) / 2).
+inline ExactDuals exact_sine(double frequency, const Digits50& phase, const Digits50& q1,
+                             const Digits50& q2, const Digits50& c) {
+  const Digits50 square = Digits50(frequency) * frequency;
+  const Digits50 difference = exp(-square * (q1 + q2 - 2 * c) / 2);
+  const Digits50 sum = cos(2 * phase) * exp(-square * (q1 + q2 + 2 * c) / 2);
+  return {(difference - sum) / 2, square * (difference + sum) / 2};
+}
+
+/// G is 0 for sign and step, which have none.
+inline ExactDuals exact_duals(const ActivationSpec& spec, const Digits50& q1, const Digits50& q2,
                               const Digits50& c) {
   const Digits50 pi = boost::math::constants::pi<Digits50>();
-  if (activation == "relu") {
-    if (q1 == c && q2 == c) {
-      return {c / 2, Digits50(0.5)};  // spares the arccos of 1
-    }
-    const Digits50 norm = sqrt(q1 * q2);
-    const Digits50 ratio = norm == 0 ? Digits50(0) : Digits50(c / norm);
-    const Digits50 theta = acos(ratio > 1 ? Digits50(1) : ratio < -1 ? Digits50(-1) : ratio);
-    return {norm * (sin(theta) + (pi - theta) * cos(theta)) / (2 * pi), (pi - theta) / (2 * pi)};
+  const std::string& name = spec.name;
+  const auto parameter = [&](const char* key, double fallback) {
+    return parameter_of(spec, key, fallback);
+  };
+  if (name == "identity") {
+    return {c, Digits50(1)};
   }
-  if (activation == "erf") {
+  if (name == "relu") {
+    return exact_two_slopes(0.0, 1.0, q1, q2, c);
+  }
+  if (name == "leaky_relu") {
+    return exact_two_slopes(parameter("negative_slope", 0.01), 1.0, q1, q2, c);
+  }
+  if (name == "abs") {
+    return exact_two_slopes(-1.0, 1.0, q1, q2, c);
+  }
+  if (name == "abrelu") {
+    return exact_two_slopes(parameter("a", 0.0), parameter("b", 0.0), q1, q2, c);
+  }
+  if (name == "sign") {
+    return {exact_abs(q1, q2, c).g, Digits50(0)};
+  }
+  if (name == "step") {
+    const Digits50 both = q1 * q2 == 0 ? Digits50(0) : Digits50(1 + exact_abs(q1, q2, c).g);
+    return {both / 4, Digits50(0)};
+  }
+  if (name == "erf") {
     const Digits50 r = (1 + 2 * q1) * (1 + 2 * q2);
     return {2 / pi * asin(2 * c / sqrt(r)), 4 / (pi * sqrt(r - 4 * c * c))};
   }
-  return {c, Digits50(1)};
+  if (name == "gelu") {
+    const Digits50 step("1e-17");
+    const Digits50 rise = exact_gelu(q1, q2, c + step) - exact_gelu(q1, q2, c - step);
+    return {exact_gelu(q1, q2, c), rise / (2 * step)};
+  }
+  if (name == "exp") {
+    const double slope = parameter("slope", 1.0);
+    const Digits50 f = exp(Digits50(slope) * slope * (q1 + q2 + 2 * c) / 2);
+    return {f, Digits50(slope) * slope * f};
+  }
+  if (name == "rbf") {
+    const Digits50 gamma = parameter("gamma", 1.0);
+    const Digits50 f = exp(-gamma * (q1 + q2 - 2 * c));
+    return {f, 2 * gamma * f};
+  }
+  if (name == "sin" || name == "cos") {
+    const Digits50 shift = name == "cos" ? Digits50(pi / 2) : Digits50(0);
+    return exact_sine(parameter("frequency", 1.0), parameter("phase", 0.0) + shift, q1, q2, c);
+  }
+  ADD_FAILURE() << "no exact duals of " << name;
+  return {};
 }
 
 struct ExactKernels {
@@ -61,13 +148,13 @@ inline ExactKernels exact_kernels(const Architecture& architecture, std::int64_t
   Digits50 theta = c;
   double closest = 0.0;
   for (int layer = 2; layer <= architecture.depth; ++layer) {
-    const std::string& name = architecture.activation.name;
+    const ActivationSpec& spec = architecture.activation;
     closest = std::max(closest, static_cast<double>(abs(c) / sqrt(q1 * q2)));
-    const ExactDuals duals = exact_duals(name, q1, q2, c);
+    const ExactDuals duals = exact_duals(spec, q1, q2, c);
     c = weight * duals.f + bias;
     theta = c + weight * duals.g * theta;
-    q1 = weight * exact_duals(name, q1, q1, q1).f + bias;
-    q2 = weight * exact_duals(name, q2, q2, q2).f + bias;
+    q1 = weight * exact_duals(spec, q1, q1, q1).f + bias;
+    q2 = weight * exact_duals(spec, q2, q2, q2).f + bias;
   }
   return {c, theta, closest};
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -7,6 +8,7 @@
 #include <ntkflow/kernel/architecture.hpp>
 
 #include "activation.hpp"
+#include "example_activations.hpp"
 
 namespace ntkflow {
 namespace {
@@ -15,13 +17,16 @@ bool mentions(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-TEST(CheckActivationTest, AcceptsEveryListedNameAndNamesThemForOthers) {
-  const std::vector<std::string> names = activation_names();
-
-  EXPECT_EQ(names.size(), 3U);
-  for (const std::string& name : names) {
-    EXPECT_EQ(check_activation({name, {}}), "") << name;
+TEST(CheckActivationTest, NamesEveryActivationAndEachHasAnExample) {
+  const auto examples = test::example_activations();
+  for (const std::string& name : activation_names()) {
+    EXPECT_TRUE(std::any_of(examples.begin(), examples.end(), [&](const auto& example) {
+      return example.spec.name == name;
+    })) << name;
     EXPECT_TRUE(mentions(check_activation({"rleu", {}}), name));
+  }
+  for (const auto& example : examples) {
+    EXPECT_EQ(check_activation(example.spec), "") << example.label();
   }
   EXPECT_TRUE(mentions(check_activation({"rleu", {}}), "unknown activation 'rleu'"));
 }

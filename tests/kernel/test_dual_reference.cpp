@@ -44,7 +44,7 @@ TEST(ExactDualsTest, DerivativeIsThatOfTheDual) {  // Price (1958)
   for (const std::string activation : {"identity", "relu", "erf"}) {
     for (const double c : {-0.9, -0.3, 0.0, 0.5, 0.999}) {
       const auto f = [&](const Digits50& at) {
-        return test::exact_duals(activation, 1.3, 0.8, at).f;
+        return test::exact_duals({activation, {}}, 1.3, 0.8, at).f;
       };
       const Digits50 slope = (f(c + step) - f(c - step)) / (2 * step);
       const double g = reference::duals({activation, {}}, 1.3, 0.8, c).g;

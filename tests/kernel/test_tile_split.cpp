@@ -7,6 +7,7 @@
 #include <ntkflow/base/matrix.hpp>
 #include <ntkflow/base/random.hpp>
 
+#include "example_activations.hpp"
 #include "simd_targets.hpp"
 
 // How a matrix is cut into tiles, laid out and aliased must not show in any bit of the result.
@@ -55,9 +56,11 @@ class TileSplitTest : public testing::Test {
  protected:
   static std::vector<KernelEvaluator<Real>> evaluators() {
     std::vector<KernelEvaluator<Real>> all;
-    for (const std::string& name : activation_names()) {
+    for (const auto& example : test::example_activations()) {
+      const auto [weight, bias] = example.networks.front();
       for (const int depth : {1, 2, 4}) {
-        all.emplace_back(Architecture{depth, {name, {}}, 1.7, 0.1, FirstLayer::normalised}, 5);
+        all.emplace_back(Architecture{depth, example.spec, weight, bias, FirstLayer::normalised},
+                         10);
       }
     }
     return all;

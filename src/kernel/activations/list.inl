@@ -20,11 +20,35 @@
 //                        stays from its own bound, from gap = sqrt(q1 q2) - |c|, which c itself has
 //                        lost to rounding where gap is small. See NearDuals
 
-#include "activations/erf.inl"
+// A class derives from a file further up where the list is not in alphabetical order.
 #include "activations/identity.inl"
 #include "activations/relu.inl"
+//
+#include "activations/abrelu.inl"
+//
+#include "activations/abs.inl"
+#include "activations/erf.inl"
+#include "activations/exp.inl"
+#include "activations/gelu.inl"
+#include "activations/leaky_relu.inl"
+#include "activations/rbf.inl"
+#include "activations/sign.inl"
+#include "activations/sin.inl"
+//
+#include "activations/cos.inl"
+#include "activations/step.inl"
 
 using Activations = ActivationList<  //
     Identity,                        //
     Relu,                            //
-    Erf>;
+    LeakyRelu,                       //
+    Abs,                             //
+    AbRelu,                          //
+    Sign,                            //
+    Step,                            //
+    Erf,                             //
+    Gelu,                            //
+    Exp,                             //
+    Rbf,                             //
+    Sin,                             //
+    Cos>;

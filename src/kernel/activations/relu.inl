@@ -39,19 +39,14 @@ struct Relu : Parameterless {
 
   static constexpr double degree() { return 1.0; }
 
-  /// With r = sqrt(q1 q2), |c| = r - gap, s = r sin t and t the angle to the nearer end:
-  /// r / 2 - F = gap / 2 - (s - t c) / 2 pi for c > 0. Its error of eps s turns the angle of the
-  /// next layer by eps.
+  /// With W the F of -|c| and t the angle to the nearer end, F = |c| / 2 + W for c > 0, W else. The
+  /// bound is r / 2.
   NearDuals near(double q1, double q2, double c_sign, double gap) const {
-    constexpr double kTurn = 2.0 * std::numbers::pi;
-    const double r = std::sqrt(q1 * q2);
-    const double c = r - gap;
-    const double s = std::sqrt(gap * (r + c));
-    const double t = std::atan2(s, c);
-    const double rest = (s - t * c) / kTurn;
+    const NearAngle angle(q1, q2, gap);
+    const double w = angle.orthant_moment(1);
     if (c_sign > 0.0) {
-      return {c / 2.0 + rest, 0.5 - t / kTurn, gap / 2.0 - rest};
+      return {angle.c / 2.0 + w, 0.5 - angle.turns(), gap / 2.0 - w};
     }
-    return {rest, t / kTurn, r / 2.0 - rest};
+    return {w, angle.turns(), angle.r / 2.0 - w};
   }
 };
