@@ -66,6 +66,18 @@ void write_kernel_attributes(ResultFile& file, const StoredKernel& kernel) {
   file.attribute(kGroup, "first_layer", std::string((is_plain ? kPlain : kNormalised).first));
 }
 
+void write_evaluation(ResultFile& file, const KernelEvaluator<double>& evaluator) {
+  file.attribute(kGroup, "evaluation_path", to_string(evaluator.path()));
+  file.attribute(kGroup, "evaluation_error", evaluator.error_bound());
+}
+
+std::string describe_kernel(KernelType type, const KernelEvaluator<double>& evaluator) {
+  const Architecture& architecture = evaluator.architecture();
+  return fmt::format(
+      "kernel  {} of {}, depth {}: {}", (type == KernelType::ntk ? kNtk : kNngp).first,
+      activation_toml(architecture.activation), architecture.depth, evaluator.description());
+}
+
 ActivationSpec read_activation_attributes(const Hdf5Reader& file) {
   ActivationSpec activation;
   activation.name = required<std::string>(file, kGroup, kActivationAttribute);

@@ -7,6 +7,7 @@
 #include <ntkflow/config/run_config.hpp>
 #include <ntkflow/io/hdf5_reader.hpp>
 #include <ntkflow/io/result_file.hpp>
+#include <ntkflow/kernel/kernel_evaluator.hpp>
 
 // The attributes of /kernel, as `run` writes them and `predict` and `show` read them. The
 // activation's are `activation`, its name; `activation_<parameter>`, a scalar for a number and
@@ -23,6 +24,12 @@ struct StoredKernel {
 
 /// Collective.
 void write_kernel_attributes(ResultFile& file, const StoredKernel& kernel);
+
+/// evaluation_path and evaluation_error. Collective.
+void write_evaluation(ResultFile& file, const KernelEvaluator<double>& evaluator);
+
+/// The kernel and how it is evaluated, as a line of the log. Local.
+std::string describe_kernel(KernelType type, const KernelEvaluator<double>& evaluator);
 
 /// Local. Throws DataError when an attribute is missing, of another type or impossible.
 StoredKernel read_kernel_attributes(const Hdf5Reader& file);

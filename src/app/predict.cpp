@@ -188,6 +188,7 @@ void predict(const Communicator& comm, const CommandLine& line) {
             fresh = std::make_shared<const KernelSamples<double>>(*evaluator, std::move(x));
           });
         });
+    report.line(describe_kernel(model.kernel.type, *evaluator));
     const KernelMatrix<double> kernel(grid, evaluator, model.kernel.type, rows, train, cols, fresh);
     const double pairs = static_cast<double>(model.train_size) * static_cast<double>(m);
     const Matrix<double> prediction =

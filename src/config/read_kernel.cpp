@@ -13,8 +13,13 @@ namespace {
 
 /// The kernel's sentence without "kernel.key" in front, which the line of a problem names already.
 std::string without_name(const std::string& problem, std::string_view key) {
-  const std::string name = fmt::format("kernel.{} ", key);
-  return problem.starts_with(name) ? problem.substr(name.size()) : problem;
+  for (const char* separator : {" ", ": "}) {
+    const std::string name = fmt::format("kernel.{}{}", key, separator);
+    if (problem.starts_with(name)) {
+      return problem.substr(name.size());
+    }
+  }
+  return problem;
 }
 
 /// Blames one key for what the kernel finds wrong with an architecture that differs from the
@@ -61,7 +66,7 @@ KernelOptions read_kernel(const TableReader& kernel) {
   }
   if (fine) {
     if (const std::string problem = check_kernel(architecture, options.type); !problem.empty()) {
-      kernel.complain("activation", problem);
+      kernel.complain("activation", without_name(problem, "activation"));
     }
   }
   return options;

@@ -100,6 +100,23 @@ const Architecture& KernelEvaluator<Real>::architecture() const noexcept {
   return implementation_->architecture;
 }
 
+template <class Real>
+EvaluationPath KernelEvaluator<Real>::path() const noexcept {
+  return EvaluationPath::layered;
+}
+
+template <class Real>
+double KernelEvaluator<Real>::error_bound() const noexcept {
+  return sizeof(Real) == sizeof(float) ? 4e-6 : 1e-13;
+}
+
+template <class Real>
+std::string KernelEvaluator<Real>::description() const {
+  std::ostringstream text;
+  text << "layer by layer on " << simd_target_in_use() << " vectors, to " << error_bound();
+  return text.str();
+}
+
 // The recursion runs in Real and rounds as the tile does. Where F(q, q, q) is exact in both, as
 // with identity and relu, a pair of equal samples meets c = q to the last bit in every layer, and
 // the tile's angle between them is exactly 0. A more precise q would differ from c by a rounding

@@ -18,6 +18,9 @@ enum class FirstLayer { normalised, plain };
 /// correlation fitted at start-up, layer by layer on SIMD vectors, or by the scalar reference.
 enum class EvaluationPath { automatic, fused, layered, reference };
 
+/// As a configuration spells it. Local.
+std::string to_string(EvaluationPath path);
+
 /// An activation function by its name in the configuration, with its named parameters in
 /// configuration order.
 struct ActivationSpec {

@@ -54,6 +54,12 @@ class KernelEvaluator {
 
   [[nodiscard]] const Architecture& architecture() const noexcept;
 
+  /// How tiles are evaluated, and the bound of its error that evaluate() states.
+  [[nodiscard]] EvaluationPath path() const noexcept;
+  [[nodiscard]] double error_bound() const noexcept;
+  /// Both in words, for the log.
+  [[nodiscard]] std::string description() const;
+
   /// Layer variances of samples with the given |x|^2. Throws NumericalError, which names the layer,
   /// when one overflows, or when the product of two of them would overflow or vanish.
   [[nodiscard]] SampleVariances<Real> variances(std::span<const double> squared_norms) const;
