@@ -111,21 +111,25 @@ HWY_INLINE Pack<Real> difference_of_products(Pack<Real> a, Pack<Real> b, Pack<Re
 #endif
 }
 
-/// R(z) of atan_polynomial.hpp, odd and even coefficients apart for shorter chains.
-template <class Real>
-HWY_INLINE Pack<Real> atan_polynomial(Pack<Real> z) {
+/// The polynomial of these coefficients, lowest first. Odd and even ones apart for shorter chains.
+template <class Real, std::size_t kCount>
+HWY_INLINE Pack<Real> polynomial(const std::array<Real, kCount>& coefficients, Pack<Real> z) {
   using P = Pack<Real>;
-  constexpr auto& kCoefficients = kAtanPolynomial<Real>;
-  constexpr std::size_t kCount = kCoefficients.size();
   static_assert(kCount % 2 == 0);
   const P z_squared = z * z;
-  P even = P::broadcast(kCoefficients[kCount - 2]);
-  P odd = P::broadcast(kCoefficients[kCount - 1]);
+  P even = P::broadcast(coefficients[kCount - 2]);
+  P odd = P::broadcast(coefficients[kCount - 1]);
   for (std::size_t k = kCount - 2; k > 0; k -= 2) {
-    even = multiply_add(even, z_squared, P::broadcast(kCoefficients[k - 2]));
-    odd = multiply_add(odd, z_squared, P::broadcast(kCoefficients[k - 1]));
+    even = multiply_add(even, z_squared, P::broadcast(coefficients[k - 2]));
+    odd = multiply_add(odd, z_squared, P::broadcast(coefficients[k - 1]));
   }
   return multiply_add(odd, z, even);
+}
+
+/// p_n(x) of orthant_polynomials.hpp, n = 1 ... 5.
+template <class Real>
+HWY_INLINE Pack<Real> orthant_polynomial(int n, Pack<Real> x) {
+  return polynomial(kOrthantPolynomials<Real>[static_cast<std::size_t>(n - 1)], x);
 }
 
 /// The angle of a point (x, y) with y >= 0.
@@ -149,7 +153,7 @@ HWY_INLINE Angle<Real> angle_in_turns(Pack<Real> y, Pack<Real> x) {
   const auto is_shifted = a > P(std::numbers::sqrt2 - 1.0) * b;
   const P t = select(is_shifted, a - b, a) / select(is_shifted, a + b, b);
   const P t_squared = t * t;
-  const P correction = t_squared * atan_polynomial<Real>(t_squared);
+  const P correction = t_squared * polynomial(kAtanPolynomial<Real>, t_squared);
   P turns = t * (P(0.5 * std::numbers::inv_pi) + correction);
   turns = select(is_shifted, turns + P(0.125), turns);
   turns = select(is_steep, P(0.25) - turns, turns);
@@ -159,16 +163,17 @@ HWY_INLINE Angle<Real> angle_in_turns(Pack<Real> y, Pack<Real> x) {
   return {turns, is_small, -correction};
 }
 
-/// e^a within one unit in the last place; 0 for a below the logarithm of the smallest number, inf
-/// above that of the largest.
+/// e^a within two eps of itself; 0 for a far below the logarithm of the smallest number, -inf
+/// included, and inf above 706 (double) or 88 (float).
 template <class Real>
 HWY_INLINE Pack<Real> exp(Pack<Real> a) {
   constexpr double kLargest = sizeof(Real) == sizeof(float) ? 88.0 : 706.0;
   const auto too_large = a > Pack<Real>(kLargest);
-  const Pack<Real> bounded(hn::Exp(typename Pack<Real>::Tag(), min(a, Pack<Real>(kLargest)).vector));
+  const Pack<Real> bounded(
+      hn::Exp(typename Pack<Real>::Tag(), min(a, Pack<Real>(kLargest)).vector));
   return select(too_large, Pack<Real>(std::numeric_limits<double>::infinity()), bounded);
 }
-/// e^a - 1, also towards a = 0.
+/// e^a - 1 within three eps of itself, also towards a = 0; -1 where e^a is below half an eps.
 template <class Real>
 HWY_INLINE Pack<Real> expm1(Pack<Real> a) {
   return Pack<Real>(hn::Expm1(typename Pack<Real>::Tag(), a.vector));

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
-#include <type_traits>
+#include <span>
 
 // Highway compiles this file once per instruction set and chooses at run time. Vectors of unknown
 // length (SVE, RISC-V) cannot be members of a class and are left out; NEON serves ARM.
@@ -18,6 +18,7 @@
 #include <hwy/highway.h>
 
 #include "atan_polynomial.hpp"
+#include "orthant_polynomials.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace ntkflow::HWY_NAMESPACE {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <sstream>
@@ -118,6 +119,96 @@ inline ActivationExample rbf_example(double gamma) {
   return example;
 }
 
+inline ActivationExample erf_example(double scale, double slope, double shift) {
+  auto example = make_example({"erf", {{"scale", {scale}}, {"slope", {slope}}, {"shift", {shift}}}},
+                              [=](const auto& x) {
+                                using boost::math::erf;
+                                return scale * erf(slope * x) + shift;
+                              });
+  example.sum_ulps = 6.0;
+  example.crosses_zero = shift != 0.0;
+  return example;
+}
+
+inline ActivationExample gaussian_example(double curvature, std::vector<Variances> networks) {
+  auto example = make_example({"gaussian", {{"curvature", {curvature}}}}, [=](const auto& x) {
+    using std::exp;
+    return exp(-curvature * x * x);
+  });
+  example.networks = std::move(networks);
+  example.largest_variance = curvature < 0.0 ? -0.1 / curvature : 4.0;
+  example.f_ulps = curvature < 0.0 ? 16.0 : 8.0;
+  example.sum_ulps = example.f_ulps;
+  return example;
+}
+
+/// factor sum_k coefficients[k] x^k. A sum of one term has duals that keep their sign for c > 0 and
+/// for c < 0.
+inline ActivationExample polynomial_example(ActivationSpec spec, std::vector<double> coefficients,
+                                            double squared_factor, Variances network) {
+  const auto terms = std::count_if(coefficients.begin(), coefficients.end(),
+                                   [](double coefficient) { return coefficient != 0.0; });
+  auto example = make_example(std::move(spec), [=](const auto& x) {
+    using std::sqrt;
+    auto sum = 0 * x;
+    for (std::size_t k = coefficients.size(); k > 0; --k) {
+      sum = sum * x + coefficients[k - 1];
+    }
+    return sum / sqrt(squared_factor + 0 * x);
+  });
+  example.networks = {network};
+  example.crosses_zero = terms > 1;
+  example.f_ulps = terms > 1 ? 128.0 : 48.0;
+  example.sum_ulps = example.f_ulps;
+  return example;
+}
+
+inline ActivationExample monomial_example(int degree, Variances network) {
+  std::vector<double> coefficients(static_cast<std::size_t>(degree) + 1);
+  coefficients.back() = 1.0;
+  return polynomial_example({"monomial", {{"degree", {static_cast<double>(degree)}}}}, coefficients,
+                            1.0, network);
+}
+
+/// He_{n+1} = x He_n - n He_{n-1}.
+inline std::vector<double> hermite_coefficients(int degree) {
+  std::vector<double> lower;
+  std::vector<double> current = {1.0};
+  for (int n = 0; n < degree; ++n) {
+    std::vector<double> higher(current.size() + 1);
+    for (std::size_t k = 0; k < current.size(); ++k) {
+      higher[k + 1] = current[k];
+    }
+    for (std::size_t k = 0; k < lower.size(); ++k) {
+      higher[k] -= n * lower[k];
+    }
+    lower = current;
+    current = higher;
+  }
+  return current;
+}
+
+inline ActivationExample hermite_example(int degree, Variances network) {
+  return polynomial_example({"hermite", {{"degree", {static_cast<double>(degree)}}}},
+                            hermite_coefficients(degree), std::tgamma(degree + 1.0), network);
+}
+
+inline ActivationExample rectified_example(int degree, Variances network) {
+  auto example = make_example({"rectified_monomial", {{"degree", {static_cast<double>(degree)}}}},
+                              [degree](const auto& x) {
+                                auto power = x > 0 ? 1 + 0 * x : 0 * x;
+                                for (int factor = 0; factor < degree; ++factor) {
+                                  power = power * x;
+                                }
+                                return power;
+                              });
+  example.kinks = {0.0};
+  example.networks = {network};
+  example.f_ulps = degree == 1 ? 48.0 : 32.0;
+  example.sum_ulps = 32.0;
+  return example;
+}
+
 inline std::vector<ActivationExample> example_activations() {
   std::vector<ActivationExample> all;
   all.push_back(make_example({"identity", {}}, [](const auto& x) { return x; }));
@@ -153,6 +244,28 @@ inline std::vector<ActivationExample> example_activations() {
   all.push_back(sine_example({"sin", {{"phase", {-1.25}}}}, 1.0, -1.25));
   all.push_back(sine_example({"cos", {}}, 1.0, 0.0));
   all.push_back(sine_example({"cos", {{"frequency", {0.5}}, {"phase", {1.0}}}}, 0.5, 1.0));
+
+  all.push_back(erf_example(1.5, 0.7, 0.0));
+  all.push_back(erf_example(0.5, 2.0, 0.5));
+  all.push_back(gaussian_example(1.0, {{2.0, 0.01}, {1.0, 0.0}}));
+  all.push_back(gaussian_example(-0.05, {{0.5, 0.1}}));
+  all.push_back(rectified_example(1, {2.0, 0.01}));
+  all.push_back(rectified_example(2, {0.3, 0.2}));
+  all.push_back(rectified_example(3, {0.15, 0.2}));
+  all.push_back(rectified_example(4, {0.1, 0.15}));
+  all.push_back(rectified_example(5, {0.05, 0.15}));
+  all.push_back(monomial_example(0, {1.0, 0.5}));
+  all.push_back(monomial_example(2, {0.2, 0.2}));
+  all.push_back(monomial_example(3, {0.05, 0.2}));
+  all.push_back(monomial_example(10, {0.02, 0.05}));
+  all.push_back(polynomial_example({"polynomial", {{"coefficients", {0.5, -1.0, 0.25, 0.3}}}},
+                                   {0.5, -1.0, 0.25, 0.3}, 1.0, {0.1, 0.1}));
+  all.push_back(polynomial_example({"polynomial", {{"coefficients", {0.0, 0.75}}}}, {0.0, 0.75},
+                                   1.0, {1.5, 0.1}));
+  all.push_back(hermite_example(1, {1.0, 0.1}));
+  all.push_back(hermite_example(2, {0.3, 0.1}));
+  all.push_back(hermite_example(3, {0.2, 0.1}));
+  all.push_back(hermite_example(10, {0.1, 0.05}));
   return all;
 }
 

@@ -71,6 +71,88 @@ inline ExactDuals exact_sine(double frequency, const Digits50& phase, const Digi
   return {(difference - sum) / 2, square * (difference + sum) / 2};
 }
 
+/// E[u^n v^n; u > 0, v > 0]. The recurrence of Cho, Saul (2009) cancels towards correlation -1,
+/// where the hypergeometric series takes over.
+inline Digits50 exact_orthant_moment(int n, const Digits50& q1, const Digits50& q2,
+                                     const Digits50& c) {
+  const Digits50 two_pi = boost::math::constants::two_pi<Digits50>();
+  const Digits50 r = sqrt(q1 * q2);
+  if (r == 0) {
+    return 0;
+  }
+  const Digits50 x = (r + c) / (2 * r);
+  if (2 * c < -r) {
+    Digits50 constant = 2;
+    for (int k = 1; k <= n; ++k) {
+      constant *= 2 * k * k / (k + Digits50(0.5));
+    }
+    Digits50 term = 1;
+    Digits50 sum = 0;
+    for (int k = 0; term > 1e-52; ++k) {
+      sum += term;
+      term *= x * (k + Digits50(0.5)) * (k + Digits50(0.5)) / ((k + n + Digits50(1.5)) * (k + 1));
+    }
+    return constant / two_pi * pow(r * x, n) * sqrt(x) * sum;
+  }
+  const Digits50 root = sqrt(std::max(Digits50(q1 * q2 - c * c), Digits50(0)));
+  Digits50 lower = atan2(root, Digits50(-c));
+  Digits50 moment = root + c * lower;
+  for (int k = 1; k < n; ++k) {
+    const Digits50 higher = (2 * k + 1) * c * moment + k * k * root * root * lower;
+    lower = moment;
+    moment = higher;
+  }
+  return (n == 0 ? lower : moment) / two_pi;
+}
+
+/// E[p(u) s(v)] of two polynomials, from E[u^i v^j] = (i - 1) q1 E[u^(i-2) v^j]
+/// + j c E[u^(i-1) v^(j-1)] (Isserlis 1918).
+inline Digits50 exact_product(const std::vector<Digits50>& p, const std::vector<Digits50>& s,
+                              const Digits50& q1, const Digits50& q2, const Digits50& c) {
+  std::vector<std::vector<Digits50>> moments(p.size(), std::vector<Digits50>(s.size()));
+  Digits50 sum = 0;
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    for (std::size_t j = i % 2; j < s.size(); j += 2) {
+      Digits50& moment = moments[i][j];
+      if (i == 0) {
+        moment = j == 0 ? Digits50(1) : Digits50((j - 1) * q2 * moments[0][j - 2]);
+      } else {
+        moment = i == 1 ? Digits50(0) : Digits50((i - 1) * q1 * moments[i - 2][j]);
+        if (j > 0) {
+          moment += j * c * moments[i - 1][j - 1];
+        }
+      }
+      sum += p[i] * s[j] * moment;
+    }
+  }
+  return sum;
+}
+
+inline ExactDuals exact_polynomial(const std::vector<double>& coefficients, double squared_factor,
+                                   const Digits50& q1, const Digits50& q2, const Digits50& c) {
+  const std::vector<Digits50> p(coefficients.begin(), coefficients.end());
+  std::vector<Digits50> derivative;
+  for (std::size_t k = 1; k < p.size(); ++k) {
+    derivative.push_back(k * p[k]);
+  }
+  return {exact_product(p, p, q1, q2, c) / squared_factor,
+          exact_product(derivative, derivative, q1, q2, c) / squared_factor};
+}
+
+/// The coefficients of monomial, polynomial and hermite times a factor, and its square.
+inline std::pair<std::vector<double>, double> coefficients_of(const ActivationSpec& spec) {
+  if (spec.name == "polynomial") {
+    return {spec.parameters.front().values, 1.0};
+  }
+  const int degree = static_cast<int>(parameter_of(spec, "degree", 0.0));
+  if (spec.name == "hermite") {
+    return {hermite_coefficients(degree), std::tgamma(degree + 1.0)};
+  }
+  std::vector<double> coefficients(static_cast<std::size_t>(degree) + 1);
+  coefficients.back() = 1.0;
+  return {coefficients, 1.0};
+}
+
 /// G is 0 for sign and step, which have none.
 inline ExactDuals exact_duals(const ActivationSpec& spec, const Digits50& q1, const Digits50& q2,
                               const Digits50& c) {
@@ -101,9 +183,27 @@ inline ExactDuals exact_duals(const ActivationSpec& spec, const Digits50& q1, co
     const Digits50 both = q1 * q2 == 0 ? Digits50(0) : Digits50(1 + exact_abs(q1, q2, c).g);
     return {both / 4, Digits50(0)};
   }
+  if (name == "rectified_monomial") {
+    const int n = static_cast<int>(parameter("degree", 0.0));
+    return {exact_orthant_moment(n, q1, q2, c), n * n * exact_orthant_moment(n - 1, q1, q2, c)};
+  }
   if (name == "erf") {
-    const Digits50 r = (1 + 2 * q1) * (1 + 2 * q2);
-    return {2 / pi * asin(2 * c / sqrt(r)), 4 / (pi * sqrt(r - 4 * c * c))};
+    const Digits50 scale = parameter("scale", 1.0);
+    const Digits50 b2 = pow(Digits50(parameter("slope", 1.0)), 2);
+    const Digits50 r = (1 + 2 * b2 * q1) * (1 + 2 * b2 * q2);
+    return {scale * scale * 2 / pi * asin(2 * b2 * c / sqrt(r)) +
+                pow(Digits50(parameter("shift", 0.0)), 2),
+            scale * scale * b2 * 4 / (pi * sqrt(r - 4 * b2 * b2 * c * c))};
+  }
+  if (name == "gaussian") {
+    const Digits50 k2 = 2 * Digits50(parameter("curvature", 1.0));
+    const Digits50 determinant = (1 + k2 * q1) * (1 + k2 * q2) - k2 * k2 * c * c;
+    const Digits50 f = 1 / sqrt(determinant);
+    return {f, k2 * k2 * c * f / determinant};
+  }
+  if (name == "monomial" || name == "polynomial" || name == "hermite") {
+    const auto [coefficients, square] = coefficients_of(spec);
+    return exact_polynomial(coefficients, square, q1, q2, c);
   }
   if (name == "gelu") {
     const Digits50 step("1e-17");
@@ -134,9 +234,12 @@ struct ExactKernels {
   double closest = 0.0;  // the largest |correlation| met in any layer but the last
 };
 
-/// Numerics as in Jacot, Gabriel, Hongler (2018), from exact x.x, y.y and x.y.
-inline ExactKernels exact_kernels(const Architecture& architecture, std::int64_t dimension,
-                                  const Digits50& xx, const Digits50& yy, const Digits50& xy) {
+/// Of networks of depth 1, 2, ..., architecture.depth, from exact x.x, y.y and x.y. Ref: Jacot,
+/// Gabriel, Hongler (2018).
+inline std::vector<ExactKernels> exact_kernels_by_depth(const Architecture& architecture,
+                                                        std::int64_t dimension, const Digits50& xx,
+                                                        const Digits50& yy, const Digits50& xy) {
+  const ActivationSpec& spec = architecture.activation;
   const Digits50 weight = architecture.weight_variance;
   const Digits50 bias = architecture.bias_variance;
   const Digits50 scale = architecture.first_layer == FirstLayer::normalised
@@ -145,18 +248,22 @@ inline ExactKernels exact_kernels(const Architecture& architecture, std::int64_t
   Digits50 q1 = scale * xx + bias;
   Digits50 q2 = scale * yy + bias;
   Digits50 c = scale * xy + bias;
-  Digits50 theta = c;
-  double closest = 0.0;
+  std::vector<ExactKernels> kernels = {{c, c, 0.0}};
   for (int layer = 2; layer <= architecture.depth; ++layer) {
-    const ActivationSpec& spec = architecture.activation;
-    closest = std::max(closest, static_cast<double>(abs(c) / sqrt(q1 * q2)));
+    const auto [nngp, ntk, closest] = kernels.back();
+    const double correlation = static_cast<double>(abs(c) / sqrt(q1 * q2));
     const ExactDuals duals = exact_duals(spec, q1, q2, c);
     c = weight * duals.f + bias;
-    theta = c + weight * duals.g * theta;
+    kernels.push_back({c, c + weight * duals.g * ntk, std::max(closest, correlation)});
     q1 = weight * exact_duals(spec, q1, q1, q1).f + bias;
     q2 = weight * exact_duals(spec, q2, q2, q2).f + bias;
   }
-  return {c, theta, closest};
+  return kernels;
+}
+
+inline ExactKernels exact_kernels(const Architecture& architecture, std::int64_t dimension,
+                                  const Digits50& xx, const Digits50& yy, const Digits50& xy) {
+  return exact_kernels_by_depth(architecture, dimension, xx, yy, xy).back();
 }
 
 /// |value - exact| / |exact|; 0 when both are 0.
@@ -169,7 +276,7 @@ inline double relative_error(double value, const Digits50& exact) {
 
 /// A row of the table of high-precision duals.
 struct TableRow {
-  std::string activation;
+  ActivationSpec activation;
   double q1 = 0.0;
   double q2 = 0.0;
   double c = 0.0;
@@ -178,6 +285,29 @@ struct TableRow {
 
   [[nodiscard]] double correlation() const { return c / std::sqrt(q1 * q2); }
 };
+
+/// The activation that the table calls so.
+inline ActivationSpec table_activation(const std::string& name) {
+  if (name == "leaky_relu:0.1") {
+    return {"leaky_relu", {{"negative_slope", {0.1}}}};
+  }
+  if (name == "square") {
+    return {"monomial", {{"degree", {2.0}}}};
+  }
+  if (name == "cube") {
+    return {"monomial", {{"degree", {3.0}}}};
+  }
+  if (name == "rectified_square") {
+    return {"rectified_monomial", {{"degree", {2.0}}}};
+  }
+  return {name, {}};
+}
+
+/// What the table's quadrature left of values that are 0, at correlation -1, is dropped.
+inline Digits50 table_value(const std::string& text) {
+  const Digits50 value(text);
+  return abs(value) < 1e-35 ? Digits50(0) : value;
+}
 
 inline std::vector<TableRow> read_dual_table(const std::string& path) {
   std::ifstream file(path);
@@ -192,8 +322,8 @@ inline std::vector<TableRow> read_dual_table(const std::string& path) {
     for (std::string& text : field) {
       std::getline(fields, text, ',');
     }
-    rows.push_back({field[0], std::stod(field[1]), std::stod(field[2]), std::stod(field[3]),
-                    Digits50(field[4]), Digits50(field[5])});
+    rows.push_back({table_activation(field[0]), std::stod(field[1]), std::stod(field[2]),
+                    std::stod(field[3]), table_value(field[4]), table_value(field[5])});
   }
   return rows;
 }

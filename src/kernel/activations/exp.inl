@@ -2,14 +2,15 @@
 struct Exp {
   static constexpr std::string_view kName = "exp";
   static constexpr std::array<ParameterRule, 1> kParameters{{{"slope", 1.0, -1e3, 1e3}}};
-  explicit Exp(const ParameterValues& values) : square(values[0][0] * values[0][0]) {}
+  explicit Exp(const ParameterValues& values) : slope(values[0][0]) {}
 
   /// The moment generating function: F = exp(slope^2 (q1 + q2 + 2 c) / 2), G = slope^2 F.
   template <class Value>
   Duals<Value> textbook(const Value& q1, const Value& q2, const Value& c) const {
     using std::exp;
-    const Value f = exp(Value(square) * (q1 + q2 + 2 * c) / 2);
-    return {f, Value(square) * f};
+    const Value square = Value(slope) * Value(slope);
+    const Value f = exp(square * (q1 + q2 + 2 * c) / 2);
+    return {f, square * f};
   }
 
   /// The same, with an exponent e that does not cancel towards correlation -1. F and G within
@@ -17,16 +18,16 @@ struct Exp {
   /// its exponent. The tests hold F and F + G c to 48 eps for |e| up to 8.
   template <class Value>
   Duals<Value> fast(const Value& q1, const Value& q2, const Value& c) const {
-    const Value f = exp(Value(square / 2) * ((q1 + c) + (q2 + c)));
-    return {f, Value(square) * f};
+    const Value f = exp(Value(slope * slope / 2) * ((q1 + c) + (q2 + c)));
+    return {f, Value(slope * slope) * f};
   }
 
   /// inf where it overflows.
   template <class Value>
   Duals<Value> diagonal(const Value& q) const {
-    const Value f = std::exp(static_cast<Value>(2 * square) * q);
-    return {f, static_cast<Value>(square) * f};
+    const Value f = std::exp(static_cast<Value>(2 * slope * slope) * q);
+    return {f, static_cast<Value>(slope * slope) * f};
   }
 
-  double square;
+  double slope;
 };

@@ -20,22 +20,29 @@
 //                        stays from its own bound, from gap = sqrt(q1 q2) - |c|, which c itself has
 //                        lost to rounding where gap is small. See NearDuals
 
-// A class derives from a file further up where the list is not in alphabetical order.
-#include "activations/identity.inl"
+// What other files build on first.
+#include "activations/polynomial_base.inl"
 #include "activations/relu.inl"
+#include "activations/two_slopes.inl"
+#include "activations/wave.inl"
 //
-#include "activations/abrelu.inl"
-//
-#include "activations/abs.inl"
-#include "activations/erf.inl"
-#include "activations/exp.inl"
-#include "activations/gelu.inl"
-#include "activations/leaky_relu.inl"
-#include "activations/rbf.inl"
-#include "activations/sign.inl"
+#include "activations/monomial.inl"
 #include "activations/sin.inl"
 //
+#include "activations/abrelu.inl"
+#include "activations/abs.inl"
 #include "activations/cos.inl"
+#include "activations/erf.inl"
+#include "activations/exp.inl"
+#include "activations/gaussian.inl"
+#include "activations/gelu.inl"
+#include "activations/hermite.inl"
+#include "activations/identity.inl"
+#include "activations/leaky_relu.inl"
+#include "activations/polynomial.inl"
+#include "activations/rbf.inl"
+#include "activations/rectified_monomial.inl"
+#include "activations/sign.inl"
 #include "activations/step.inl"
 
 using Activations = ActivationList<  //
@@ -44,11 +51,16 @@ using Activations = ActivationList<  //
     LeakyRelu,                       //
     Abs,                             //
     AbRelu,                          //
+    RectifiedMonomial,               //
     Sign,                            //
     Step,                            //
     Erf,                             //
     Gelu,                            //
     Exp,                             //
+    Gaussian,                        //
     Rbf,                             //
     Sin,                             //
-    Cos>;
+    Cos,                             //
+    Monomial,                        //
+    Polynomial,                      //
+    Hermite>;
