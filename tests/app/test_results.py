@@ -332,6 +332,19 @@ class ToolsTest(Case):
         with h5py.File(self.folder / "new.h5") as new:
             self.assertGreater(np.abs(new["prediction/value"][:] - expected).max(), 1e-3)
 
+    def test_a_list_of_parameters_is_a_list_in_the_file(self):
+        kernel = 'activation = { name = "polynomial", coefficients = %s }\ndepth = 2\n'
+        for coefficients in ("[0.5]", "[0.5, 1.0, 0.25]"):
+            with self.subTest(coefficients=coefficients):
+                stages = {"kernel": kernel % coefficients, "regression": "ridge = 0.1\n", "output": STAGES["output"]}
+                self.run_ok(["run", self.config(**stages), "--overwrite"], 2)
+                with h5py.File(self.file) as file:
+                    stored = file["kernel"].attrs["activation_coefficients"]
+                self.assertEqual(str(list(stored)), coefficients)
+                self.assertIn(f'"polynomial", coefficients = {coefficients} }}\n', self.run_ok(["show", self.file]).out)
+                self.run_ok(["predict", self.file, "--inputs", self.folder / "test-x", "--output", "new.h5", "--overwrite"],
+                            cwd=self.folder)
+
     def test_show_prints_the_activation_as_a_configuration_writes_it(self):
         self.assertRegex(self.run_ok(["show", self.file]).out, r'\n  activation +"relu"\n')
 
