@@ -13,6 +13,41 @@
 #include "problem.hpp"
 
 namespace ntkflow::app {
+namespace {
+
+/// "leaky_relu (negative_slope = 0.01)", with the default of each parameter that has one.
+std::string describe_activation(const std::string& name) {
+  std::string parameters;
+  for (const ActivationParameter& parameter : activation_parameters(name)) {
+    parameters += parameters.empty() ? "" : ", ";
+    parameters += parameter.name;
+    if (parameter.fallback) {
+      parameters += fmt::format(" = {}", *parameter.fallback);
+    }
+  }
+  return parameters.empty() ? name : fmt::format("{} ({})", name, parameters);
+}
+
+/// Items with commas between, in lines of at most 100 columns that all begin under the first.
+std::string wrap(const std::string& title, const std::vector<std::string>& items) {
+  constexpr std::size_t kColumns = 100;
+  constexpr std::size_t kIndent = 13;
+  std::string text;
+  std::string line = fmt::format("{:<{}}", title, kIndent);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const std::string item = items[i] + (i + 1 < items.size() ? "," : "");
+    if (line.size() + 1 + item.size() > kColumns) {
+      text += line + "\n";
+      line = std::string(kIndent, ' ');
+    } else if (i > 0) {
+      line += " ";
+    }
+    line += item;
+  }
+  return text + line + "\n";
+}
+
+}  // namespace
 
 void info(const Communicator& comm, const CommandLine& /*line*/) {
   const int threads = choose_threads(comm, {}, silent_monitor());
@@ -30,7 +65,11 @@ void info(const Communicator& comm, const CommandLine& /*line*/) {
   fmt::print("SIMD         {} in use; compiled: {}\n", simd_target_in_use(),
              fmt::join(simd_targets_compiled(), ", "));
   fmt::print("ELPA         no\n");
-  fmt::print("activations  {}\n", fmt::join(activation_names(), ", "));
+  std::vector<std::string> activations;
+  for (const std::string& name : activation_names()) {
+    activations.push_back(describe_activation(name));
+  }
+  fmt::print("{}", wrap("activations", activations));
   std::fflush(stdout);
 }
 

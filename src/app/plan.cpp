@@ -33,6 +33,11 @@ std::int64_t local_elements(const Plan& plan, std::int64_t rows, std::int64_t co
          largest_local(cols, plan.block, plan.grid.cols);
 }
 
+/// Bytes in 64 bits; more than any machine has stays more than any machine has.
+std::int64_t bounded_bytes(double bytes) {
+  return static_cast<std::int64_t>(std::min(bytes, 0x1p60));
+}
+
 }  // namespace
 
 std::int64_t StageMemory::bytes() const {
@@ -96,7 +101,7 @@ class Planner {
   }
 
   Plan finished() {
-    plan_.file_bytes = static_cast<std::int64_t>(file_bytes_) + (1 << 20);
+    plan_.file_bytes = bounded_bytes(file_bytes_) + (1 << 20);
     work("write", 0.0, file_bytes_, 1.0);
     return std::move(plan_);
   }
@@ -115,6 +120,19 @@ class Planner {
     work("kernel output", 2.0 * one_triangle() + cross_products(1), (square() + pairs()) * kDouble,
          kKernelRate);
     file_bytes_ += (square() + pairs()) * kDouble;
+  }
+
+  void kernel_by_depth(int depth) {
+    const auto matrices = static_cast<double>(depth);
+    with_samples(
+        "kernel by depth",
+        {{"kernel matrix of each depth",
+          bounded_bytes(matrices * static_cast<double>(local_elements(plan_, n_, n_) * kDouble))},
+         {"samples of one depth", slices_},
+         {"transfer buffers", 2 * kGatherBytes}});
+    work("kernel by depth", 2.0 * matrices * one_triangle(), matrices * square() * kDouble,
+         kKernelRate);
+    file_bytes_ += matrices * square() * kDouble;
   }
 
   void initial_function() {
@@ -257,6 +275,9 @@ Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, Plann
   planner.data();
   if (command == PlannedCommand::gram || config.output.gram) {
     planner.kernel_output();
+  }
+  if (config.output.gram_depths) {
+    planner.kernel_by_depth(config.kernel.architecture.depth);
   }
   if (command == PlannedCommand::gram) {
     return planner.finished();

@@ -17,6 +17,7 @@
 
 #include "commands.hpp"
 #include "fail_together.hpp"
+#include "kernel_attributes.hpp"
 #include "problem.hpp"
 #include "report.hpp"
 #include "results.hpp"
@@ -26,8 +27,7 @@ namespace {
 
 /// What a model file says beside its arrays.
 struct Model {
-  KernelType type = KernelType::ntk;
-  Architecture architecture;
+  StoredKernel kernel;
   Preprocessor preprocessor;
   std::string input_format;
   bool has_classes = false;
@@ -35,16 +35,6 @@ struct Model {
   std::int64_t dimension = 0;
   Matrix<double> coefficients;  ///< [N x C]
 };
-
-/// An attribute that a model must have, as `Value`.
-template <class Value>
-Value required(const Hdf5Reader& file, const std::string& object, const std::string& name) {
-  const auto attribute = file.attribute(object, name);
-  if (!attribute || !std::holds_alternative<Value>(*attribute)) {
-    throw DataError(fmt::format("the model file lacks the attribute {} of {}", name, object));
-  }
-  return std::get<Value>(*attribute);
-}
 
 Preprocessor read_preprocessor(const Hdf5Reader& file, std::int64_t dimension) {
   std::vector<FittedStep> steps;
@@ -89,26 +79,7 @@ Model read_model(const Hdf5Reader& file, const std::string& path) {
   }
   model.train_size = inputs[0];
   model.dimension = inputs[1];
-  model.type =
-      required<std::string>(file, "/kernel", "type") == "ntk" ? KernelType::ntk : KernelType::nngp;
-  Architecture& architecture = model.architecture;
-  architecture.activation.name = required<std::string>(file, "/kernel", "activation");
-  const std::string prefix = "activation_";
-  for (const std::string& name : file.attribute_names("/kernel")) {
-    if (name.starts_with(prefix)) {
-      architecture.activation.parameters.push_back(
-          {name.substr(prefix.size()), {required<double>(file, "/kernel", name)}});
-    }
-  }
-  architecture.depth = static_cast<int>(required<std::int64_t>(file, "/kernel", "depth"));
-  architecture.weight_variance = required<double>(file, "/kernel", "weight_variance");
-  architecture.bias_variance = required<double>(file, "/kernel", "bias_variance");
-  architecture.first_layer = required<std::string>(file, "/kernel", "first_layer") == "plain"
-                                 ? FirstLayer::plain
-                                 : FirstLayer::normalised;
-  if (const std::string problem = check_architecture(architecture); !problem.empty()) {
-    throw DataError(fmt::format("{}: {}", path, problem));
-  }
+  model.kernel = read_kernel_attributes(file);
   model.preprocessor = read_preprocessor(file, model.dimension);
   model.input_format = required<std::string>(file, "/model", "input_format");
   model.has_classes = required<std::int64_t>(file, "/model", "has_classes") != 0;
@@ -219,13 +190,14 @@ void predict(const Communicator& comm, const CommandLine& line) {
           });
           norms = {comm.min(norms.smallest), comm.max(norms.largest)};
           collectively(comm, [&] {
-            evaluator = std::make_shared<const KernelEvaluator<double>>(model.architecture,
-                                                                        model.dimension, norms);
+            evaluator = std::make_shared<const KernelEvaluator<double>>(
+                model.kernel.architecture, model.dimension, norms, model.kernel.evaluation);
             train = std::make_shared<const KernelSamples<double>>(*evaluator, std::move(train_x));
             fresh = std::make_shared<const KernelSamples<double>>(*evaluator, std::move(fresh_x));
           });
         });
-    const KernelMatrix<double> kernel(grid, evaluator, model.type, rows, train, cols, fresh);
+    report.line(describe_kernel(model.kernel.type, *evaluator));
+    const KernelMatrix<double> kernel(grid, evaluator, model.kernel.type, rows, train, cols, fresh);
     const double pairs = static_cast<double>(model.train_size) * static_cast<double>(m);
     const Matrix<double> prediction =
         report.phase("predictions", 2.0 * pairs * static_cast<double>(model.dimension + outputs),

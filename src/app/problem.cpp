@@ -56,9 +56,9 @@ template <class Real>
 std::shared_ptr<const KernelEvaluator<Real>> make_evaluator(const Problem& problem) {
   std::shared_ptr<const KernelEvaluator<Real>> evaluator;
   collectively(problem.grid->comm(), [&] {
-    evaluator = std::make_shared<const KernelEvaluator<Real>>(problem.config.kernel.architecture,
-                                                              problem.plan.shape.dimension,
-                                                              problem.dataset->norm_range());
+    evaluator = std::make_shared<const KernelEvaluator<Real>>(
+        problem.config.kernel.architecture, problem.plan.shape.dimension,
+        problem.dataset->norm_range(), problem.config.kernel.evaluation);
   });
   return evaluator;
 }
@@ -203,24 +203,22 @@ Problem prepare(const Communicator& comm, const CommandLine& line, PlannedComman
                input_files(line.file, problem.config.data));
   problem.grid = ProcessGrid::create(comm, problem.plan.grid);
 
-  const Architecture& architecture = problem.config.kernel.architecture;
   report.line(fmt::format("ntkflow {} ({}), {} rank{} x {} thread{}, grid {} x {}, block size {}",
                           NTKFLOW_VERSION, NTKFLOW_GIT_REVISION, comm.size(),
                           comm.size() == 1 ? "" : "s", problem.threads,
                           problem.threads == 1 ? "" : "s", problem.plan.grid.rows,
                           problem.plan.grid.cols, problem.plan.block));
-  report.line(fmt::format(
-      "{} training and {} test samples, {} inputs, {} output{}; {} of a {} network of depth {}",
-      shape.train_size, shape.test_size, shape.dimension, shape.outputs,
-      shape.outputs == 1 ? "" : "s", problem.config.kernel.type == KernelType::ntk ? "NTK" : "NNGP",
-      architecture.activation.name, architecture.depth));
+  report.line(fmt::format("{} training and {} test samples, {} inputs, {} output{}",
+                          shape.train_size, shape.test_size, shape.dimension, shape.outputs,
+                          shape.outputs == 1 ? "" : "s"));
   report.line(fmt::format("at most {} per rank of {} available, in stage '{}'",
                           format_bytes(static_cast<double>(problem.plan.peak_bytes())),
                           format_bytes(static_cast<double>(available)),
                           problem.plan.peak_stage().stage));
 
   if (command == PlannedCommand::run && !problem.config.regression && !problem.config.dynamics &&
-      !problem.config.spectrum && !problem.config.output.gram) {
+      !problem.config.spectrum && !problem.config.output.gram &&
+      !problem.config.output.gram_depths) {
     report.warning(
         "the configuration asks for no stage: add [regression], [dynamics], [spectrum] or "
         "output.gram = true");

@@ -14,6 +14,8 @@
 #include <ntkflow/dist/redistribute.hpp>
 #include <ntkflow/linalg/local.hpp>
 
+#include "kernel_attributes.hpp"
+
 namespace ntkflow::app {
 namespace {
 
@@ -42,18 +44,26 @@ void write_split(ResultFile& file, const std::string& name, const SplitInfo& spl
   }
 }
 
-/// Columns of a block-cyclic matrix as rows of a data set from `first_row` on, in rounds that keep
-/// buffers small.
-void write_columns_as_rows(ResultFile& file, const std::string& path,
-                           const DistMatrix<double>& matrix, std::int64_t first_row) {
+/// Calls write(row, count, values) for the columns of a block-cyclic matrix, each as a row, in
+/// rounds that keep buffers small. Collective over the grid.
+template <class Write>
+void for_columns_as_rows(const DistMatrix<double>& matrix, const Write& write) {
   const std::int64_t step = columns_per_round(matrix, kGatherBytes);
   const Communicator& comm = matrix.grid()->comm();
   for (std::int64_t begin = 0; begin < matrix.cols(); begin += step) {
     const std::int64_t end = std::min(matrix.cols(), begin + step);
     const Matrix<double> mine = gather_columns(matrix, begin, end);
     const Share share = contiguous_share(end - begin, comm.size(), comm.rank());
-    file.write_rows(path, first_row + begin + share.begin, mine.cols(), mine.data());
+    write(begin + share.begin, mine.cols(), mine.data());
   }
+}
+
+/// Columns of a block-cyclic matrix as rows of a data set from `first_row` on.
+void write_columns_as_rows(ResultFile& file, const std::string& path,
+                           const DistMatrix<double>& matrix, std::int64_t first_row) {
+  for_columns_as_rows(matrix, [&](std::int64_t row, std::int64_t count, const double* values) {
+    file.write_rows(path, first_row + row, count, values);
+  });
 }
 
 }  // namespace
@@ -117,18 +127,7 @@ void write_problem(ResultFile& file, const Problem& problem, const std::string& 
   file.attribute("/data", "checksum", dataset.checksum());
 
   const KernelOptions& kernel = problem.config.kernel;
-  file.attribute("/kernel", "type", std::string(kernel.type == KernelType::ntk ? "ntk" : "nngp"));
-  file.attribute("/kernel", "activation", kernel.architecture.activation.name);
-  for (const auto& parameter : kernel.architecture.activation.parameters) {
-    file.attribute("/kernel", "activation_" + parameter.name, parameter.values.front());
-  }
-  file.attribute("/kernel", "depth", static_cast<std::int64_t>(kernel.architecture.depth));
-  file.attribute("/kernel", "weight_variance", kernel.architecture.weight_variance);
-  file.attribute("/kernel", "bias_variance", kernel.architecture.bias_variance);
-  file.attribute(
-      "/kernel", "first_layer",
-      std::string(kernel.architecture.first_layer == FirstLayer::normalised ? "normalised"
-                                                                            : "plain"));
+  write_kernel_attributes(file, {kernel.type, kernel.architecture});
 }
 
 void write_kernel_matrices(ResultFile& file, const KernelMatrix<double>& train,
@@ -167,6 +166,26 @@ void write_kernel_matrices(ResultFile& file, const KernelMatrix<double>& train,
               {m},
               {"/test_sample"}},
              test->column_diagonal());
+}
+
+void write_kernel_by_depth(ResultFile& file, const KernelMatrix<double>& train, Monitor& monitor) {
+  const std::string path = "/kernel/train_train_by_depth";
+  const std::int64_t n = train.rows();
+  const auto matrices = train.assemble_symmetric_by_depth(monitor);
+  std::vector<std::int64_t> depth(matrices.size());
+  std::iota(depth.begin(), depth.end(), 1);
+  file.scale("/kernel/depth", "number of affine layers", depth);
+  file.create({path,
+               "kernel between training samples, of the network cut off at each depth",
+               "1",
+               {std::ssize(depth), n, n},
+               {"/kernel/depth", "/train_sample", "/train_sample"}});
+  for (std::size_t slab = 0; slab < matrices.size(); ++slab) {
+    for_columns_as_rows(
+        matrices[slab], [&](std::int64_t row, std::int64_t count, const double* values) {
+          file.write_slab_rows(path, static_cast<std::int64_t>(slab), row, count, values);
+        });
+  }
 }
 
 void write_model(ResultFile& file, const Problem& problem) {

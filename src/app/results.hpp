@@ -34,6 +34,8 @@ void write_problem(ResultFile& file, const Problem& problem, const std::string& 
 /// Collective.
 void write_kernel_matrices(ResultFile& file, const KernelMatrix<double>& train,
                            const KernelMatrix<double>* test, Monitor& monitor);
+/// /kernel/train_train_by_depth, from depth 1 to the network's. Collective.
+void write_kernel_by_depth(ResultFile& file, const KernelMatrix<double>& train, Monitor& monitor);
 /// /model: the preprocessed training inputs and the preprocessing. Collective.
 void write_model(ResultFile& file, const Problem& problem);
 /// /spectrum. Collective.

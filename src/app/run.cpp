@@ -14,6 +14,7 @@
 
 #include "commands.hpp"
 #include "fail_together.hpp"
+#include "kernel_attributes.hpp"
 #include "problem.hpp"
 #include "results.hpp"
 
@@ -388,15 +389,18 @@ void finish(ResultFile& file, Report& report, const Problem& problem) {
   report.line("result: " + file.path());
 }
 
-/// The samples of this rank, and the kernels between them. Collective.
-void load_samples(const Problem& problem, Report& report, TrainingKernel<double>& training,
-                  std::optional<KernelMatrix<double>>& test) {
+/// The samples of this rank, and the kernels between them; says how these are evaluated.
+/// Collective.
+void load_samples(const Problem& problem, Report& report, ResultFile& file,
+                  TrainingKernel<double>& training, std::optional<KernelMatrix<double>>& test) {
   report.phase("load samples", 0.0, problem.plan.phase("load samples").bytes, [&] {
     training = load_training_kernel<double>(problem);
     if (problem.test_size() > 0) {
       test.emplace(load_test_kernel(problem, training));
     }
   });
+  report.line(describe_kernel(problem.config.kernel.type, *training.evaluator));
+  write_evaluation(file, *training.evaluator);
 }
 
 void kernel_output(const Problem& problem, Report& report, ResultFile& file,
@@ -407,12 +411,22 @@ void kernel_output(const Problem& problem, Report& report, ResultFile& file,
                [&] { write_kernel_matrices(file, train, test ? &*test : nullptr, report); });
 }
 
+void kernel_by_depth_output(const Problem& problem, Report& report, ResultFile& file,
+                            const KernelMatrix<double>& train) {
+  const PhaseWork& work = problem.plan.phase("kernel by depth");
+  report.phase(work.phase, work.flop, work.bytes,
+               [&] { write_kernel_by_depth(file, train, report); });
+}
+
 void all_stages(Run& run, const std::string& command_line) {
   const RunConfig& config = run.problem.config;
   write_problem(run.file, run.problem, command_line);
-  load_samples(run.problem, run.report, run.training, run.test);
+  load_samples(run.problem, run.report, run.file, run.training, run.test);
   if (config.output.gram) {
     kernel_output(run.problem, run.report, run.file, *run.training.matrix, run.test);
+  }
+  if (config.output.gram_depths) {
+    kernel_by_depth_output(run.problem, run.report, run.file, *run.training.matrix);
   }
   draw_initial_function(run);
   if (config.regression) {
@@ -451,8 +465,11 @@ void gram(const Communicator& comm, const CommandLine& line) {
     write_problem(file, problem, line.text);
     TrainingKernel<double> training;
     std::optional<KernelMatrix<double>> test;
-    load_samples(problem, report, training, test);
+    load_samples(problem, report, file, training, test);
     kernel_output(problem, report, file, *training.matrix, test);
+    if (problem.config.output.gram_depths) {
+      kernel_by_depth_output(problem, report, file, *training.matrix);
+    }
     finish(file, report, problem);
   });
 }

@@ -10,6 +10,7 @@
 #include <ntkflow/io/hdf5_reader.hpp>
 
 #include "commands.hpp"
+#include "kernel_attributes.hpp"
 
 namespace ntkflow::app {
 namespace {
@@ -35,6 +36,17 @@ void append_attributes(const Hdf5Reader& file, const std::string& object, std::s
     const auto value = file.attribute(object, name);
     if (value && name != "config") {
       text += fmt::format("  {:<26} {}\n", name, as_text(*value));
+    }
+  }
+}
+
+/// The attributes of /kernel, with those of the activation in one line.
+void append_kernel(const Hdf5Reader& file, std::string& text) {
+  for (const std::string& name : file.attribute_names("/kernel")) {
+    if (name == kActivationAttribute) {
+      text += fmt::format("  {:<26} {}\n", name, activation_toml(read_activation_attributes(file)));
+    } else if (!name.starts_with(kActivationAttribute)) {
+      text += fmt::format("  {:<26} {}\n", name, as_text(*file.attribute("/kernel", name)));
     }
   }
 }
@@ -100,7 +112,11 @@ std::string describe_file(const Hdf5Reader& file, const std::string& path) {
     const std::string object = std::string("/") + group;
     if (file.has(object)) {
       text += fmt::format("\n{}\n", group);
-      append_attributes(file, object, text);
+      if (object == "/kernel") {
+        append_kernel(file, text);
+      } else {
+        append_attributes(file, object, text);
+      }
     }
   }
   if (file.has("/dynamics/time")) {

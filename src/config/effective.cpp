@@ -129,15 +129,7 @@ void write_kernel(Writer& out, const KernelOptions& kernel) {
   const Architecture& architecture = kernel.architecture;
   out.table("kernel");
   out.name("type", kKernelTypes, kernel.type);
-  std::string activation = toml_string(architecture.activation.name);
-  if (!architecture.activation.parameters.empty()) {
-    activation = "{ name = " + activation;
-    for (const auto& parameter : architecture.activation.parameters) {
-      activation += fmt::format(", {} = {}", parameter.name, toml_float(parameter.values.front()));
-    }
-    activation += " }";
-  }
-  out.raw("activation", activation);
+  out.raw("activation", activation_toml(architecture.activation));
   out.value("depth", architecture.depth);
   if (architecture.first_layer == FirstLayer::plain) {
     out.name("preset", kPresets, Preset::arora);  // the variances alone do not say it
@@ -145,6 +137,7 @@ void write_kernel(Writer& out, const KernelOptions& kernel) {
     out.value("weight_variance", architecture.weight_variance);
     out.value("bias_variance", architecture.bias_variance);
   }
+  out.name("evaluation", kEvaluationPaths, kernel.evaluation);
 }
 
 void write_stages(Writer& out, const RunConfig& run, const std::optional<TimeGrid>& grid) {
@@ -180,6 +173,7 @@ void write_output(Writer& out, const OutputOptions& output) {
   out.raw("file", toml_path(output.file));
   out.value("predictions", output.predictions);
   out.value("gram", output.gram);
+  out.value("gram_depths", output.gram_depths);
   out.value("model", output.model);
 }
 
@@ -205,3 +199,24 @@ std::string effective_toml(const RunConfig& run, const std::optional<TimeGrid>& 
 }
 
 }  // namespace ntkflow::config
+
+namespace ntkflow {
+
+std::string activation_toml(const ActivationSpec& activation) {
+  const bool is_expression = activation.name == config::kExpression;
+  if (!is_expression && activation.parameters.empty()) {
+    return config::toml_string(activation.name);
+  }
+  std::string text =
+      is_expression ? fmt::format("{{ expression = {}", config::toml_string(activation.expression))
+                    : fmt::format("{{ name = {}", config::toml_string(activation.name));
+  for (const auto& parameter : activation.parameters) {
+    text += fmt::format(", {} = {}", parameter.name,
+                        is_list(activation.name, parameter)
+                            ? config::toml_list(parameter.values)
+                            : config::toml_float(parameter.values.front()));
+  }
+  return text + " }";
+}
+
+}  // namespace ntkflow

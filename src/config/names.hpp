@@ -47,6 +47,11 @@ inline constexpr Names<SyntheticKind, 4> kSyntheticKinds{
 inline constexpr Names<KernelType, 2> kKernelTypes{
     {{"ntk", KernelType::ntk}, {"nngp", KernelType::nngp}}};
 inline constexpr Names<Preset, 2> kPresets{{{"jacot", Preset::jacot}, {"arora", Preset::arora}}};
+inline constexpr Names<EvaluationPath, 4> kEvaluationPaths{
+    {{"auto", EvaluationPath::automatic},
+     {"fused", EvaluationPath::fused},
+     {"layered", EvaluationPath::layered},
+     {"reference", EvaluationPath::reference}}};
 inline constexpr Names<RidgeScale, 2> kRidgeScales{
     {{"absolute", RidgeScale::absolute}, {"mean_diagonal", RidgeScale::mean_diagonal}}};
 inline constexpr Names<Precision, 2> kPrecisions{

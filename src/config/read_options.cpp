@@ -94,6 +94,7 @@ OutputOptions read_output(const TableReader& output, const std::string& folder,
   }
   options.predictions = output.boolean("predictions").value_or(options.predictions);
   options.gram = output.boolean("gram").value_or(options.gram);
+  options.gram_depths = output.boolean("gram_depths").value_or(options.gram_depths);
   options.model = output.boolean("model").value_or(options.model);
   return options;
 }

@@ -28,6 +28,8 @@ struct DynamicsTable {
 /// @param folder  that relative paths are relative to.
 DataOptions read_data(const TableReader& data, const std::string& folder);
 KernelOptions read_kernel(const TableReader& kernel);
+/// kernel.activation; nothing where it is absent or wrong.
+std::optional<ActivationSpec> read_activation(const TableReader& kernel);
 RegressionOptions read_regression(const TableReader& regression);
 DynamicsTable read_dynamics(const TableReader& dynamics);
 SpectrumOptions read_spectrum(const TableReader& spectrum);

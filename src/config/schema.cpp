@@ -18,6 +18,11 @@ std::string one_of(const Names<Enum, size>& names) {
   return quoted_alternatives(all_names(names));
 }
 
+std::string activation_choices() {
+  return quoted_alternatives(named_activations()) +
+         ", { name = \"...\", PARAMETER = ... } or { expression = \"...\", kinks = [...] }";
+}
+
 std::vector<KeySpec> data_files() {
   return {{"inputs", kPathText, "file of the inputs; hdf5: \"file.h5:/path/to/dataset\""},
           {"targets", kPathText, "file of the targets; csv has none, its targets are columns"}};
@@ -54,13 +59,14 @@ std::vector<TableSpec> make_schema() {
          "number of classes; absent: the largest training label plus one"}}},
       {"kernel",
        {{"type", one_of(kKernelTypes), "Neural Tangent Kernel or Gaussian-process covariance"},
-        {"activation", quoted_alternatives(activation_names()) + ", or { name = \"...\", ... }",
+        {"activation", activation_choices(),
          "the network's activation function, with its parameters"},
         {"depth", "an integer >= 1", "number of affine layers, so depth - 1 hidden ones"},
         {"weight_variance", "a finite number > 0", "sigma_w^2"},
         {"bias_variance", "a finite number >= 0", "sigma_b^2 = beta^2"},
         {"preset", one_of(kPresets),
-         "instead of the variances: 1 and 0.01, or Arora et al.'s scaling"}}},
+         "instead of the variances: 1 and 0.01, or Arora et al.'s scaling"},
+        {"evaluation", one_of(kEvaluationPaths), "how the kernel is computed"}}},
       {"regression",
        {{"ridge", "a finite number >= 0", "added to the diagonal of the kernel matrix"},
         {"ridge_scale", one_of(kRidgeScales), "mean_diagonal: ridge times trace(K)/N"},
@@ -87,6 +93,7 @@ std::vector<TableSpec> make_schema() {
        {{"file", kPathText, "the result file"},
         {"predictions", "true | false", "store test outputs"},
         {"gram", "true | false", "store the kernel matrices"},
+        {"gram_depths", "true | false", "store the training kernel of every depth from 1 on"},
         {"model", "true | false", "store what `ntkflow predict` needs"}}},
       {"parallel",
        {{"grid", "\"auto\" or [rows, columns], two integers >= 1", "process grid"},
@@ -101,14 +108,12 @@ struct Unavailable {
   std::string_view why;
 };
 
-constexpr std::array<Unavailable, 8> kUnavailable{{
+constexpr std::array<Unavailable, 7> kUnavailable{{
     {"posterior", "",
      "the Gaussian law of f_t is not in this version; remove the table, and for draws of f_t use "
      "[dynamics] with initial = \"gaussian_process\""},
     {"output.checkpoint", "",
      "checkpoints are not in this version; remove the key, an interrupted run starts again"},
-    {"kernel.activation.expression", "",
-     "activations given as expressions are not in this version; use the name of one"},
     {"regression.precision", "mixed",
      "mixed precision is not in this version; use \"double\", or \"single\" for half the memory"},
     {"regression.factorization", "lookahead",
@@ -156,6 +161,12 @@ std::string_view why_unavailable(std::string_view key, std::string_view value) {
         return candidate.key == key && candidate.value == value;
       });
   return found == kUnavailable.end() ? std::string_view{} : found->why;
+}
+
+std::vector<std::string> named_activations() {
+  std::vector<std::string> names = activation_names();
+  names.erase(std::remove(names.begin(), names.end(), kExpression), names.end());
+  return names;
 }
 
 std::string quoted_alternatives(const std::vector<std::string>& names) {

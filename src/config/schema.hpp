@@ -35,6 +35,12 @@ const TableSpec& table_spec(std::string_view name);
 /// Empty when there is nothing to say. Local.
 std::string_view why_unavailable(std::string_view key, std::string_view value);
 
+/// What the kernel calls an activation that is given as text.
+inline constexpr std::string_view kExpression = "expression";
+
+/// The activations that a configuration can name: all but kExpression. Local.
+std::vector<std::string> named_activations();
+
 /// `"a" | "b" | "c"`. Local.
 std::string quoted_alternatives(const std::vector<std::string>& names);
 

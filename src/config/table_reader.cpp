@@ -165,12 +165,16 @@ std::optional<std::string> TableReader::text(std::string_view key) const {
 }
 
 TableReader TableReader::subtable(std::string_view key) const {
+  return subtable(key, table_spec(full_name(key)));
+}
+
+TableReader TableReader::subtable(std::string_view key, const TableSpec& spec) const {
   const toml::node* node = find(key);
   const toml::table* table = node == nullptr ? nullptr : node->as_table();
   if (node != nullptr && table == nullptr) {
     reject(key);
   }
-  return {table, table_spec(full_name(key)), *problems_};
+  return {table, spec, *problems_};
 }
 
 void TableReader::reject(std::string_view key) const {

@@ -55,6 +55,8 @@ class TableReader {
   }
   /// The table at a key, absent if there is none.
   [[nodiscard]] TableReader subtable(std::string_view key) const;
+  /// As above for a table whose keys depend on what it holds; `spec` must outlive the reader.
+  [[nodiscard]] TableReader subtable(std::string_view key, const TableSpec& spec) const;
 
   /// Records the value at the key as wrong: "found VALUE (type); allowed: ...".
   void reject(std::string_view key) const;

@@ -37,7 +37,8 @@ std::string toml_string(std::string_view text) {
 
 std::string toml_float(double value) {
   std::string text = fmt::format("{}", value);  // the shortest text that reads back the same
-  if (text.find_first_of(".e") == std::string::npos) {
+  // "inf" and "nan" are TOML as they are.
+  if (text.find_first_of(".en") == std::string::npos) {
     text += ".0";
   }
   return text;

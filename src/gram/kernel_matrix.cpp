@@ -200,6 +200,29 @@ DistMatrix<Real> KernelMatrix<Real>::assemble_symmetric(Triangle triangle, Monit
 }
 
 template <class Real>
+std::vector<DistMatrix<Real>> KernelMatrix<Real>::assemble_symmetric_by_depth(
+    Monitor& monitor) const {
+  Architecture architecture = evaluator_->architecture();
+  const int depth = architecture.depth;
+  std::vector<DistMatrix<Real>> matrices;
+  for (architecture.depth = 1; architecture.depth <= depth; ++architecture.depth) {
+    std::unique_ptr<const KernelMatrix> kernel;
+    collectively(grid_->comm(), [&] {
+      const auto evaluator =
+          std::make_shared<const KernelEvaluator<Real>>(architecture, row_samples_->dimension());
+      const auto samples_of = [&](const KernelSamples<Real>& samples) {
+        return std::make_shared<const KernelSamples<Real>>(*evaluator, samples.x().clone());
+      };
+      kernel = std::make_unique<const KernelMatrix>(grid_, evaluator, type_, row_map_,
+                                                    samples_of(*row_samples_), col_map_,
+                                                    samples_of(*col_samples_));
+    });
+    matrices.push_back(kernel->assemble_symmetric(Triangle::both, monitor));
+  }
+  return matrices;
+}
+
+template <class Real>
 DistMatrix<Real> KernelMatrix<Real>::assemble_columns(std::int64_t begin, std::int64_t end) const {
   NTKFLOW_EXPECTS(begin % (block() * grid_->shape().cols) == 0, begin, block());
   std::unique_ptr<DistMatrix<Real>> k;

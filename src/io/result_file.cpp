@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <type_traits>
 #include <utility>
@@ -275,12 +276,17 @@ struct ResultFile::Implementation {
     scales.insert(info.path);
   }
 
-  /// Writes this rank's rows in as many collective calls as the rank with the most boxes needs.
-  void transfer(const std::string& name, hid_t type, std::int64_t begin, std::int64_t count,
-                const void* values) {
+  /// Writes this rank's rows, of one slab or of all, in as many collective calls as the rank with
+  /// the most boxes needs.
+  void transfer(const std::string& name, hid_t type, std::optional<std::int64_t> slab,
+                std::int64_t begin, std::int64_t count, const void* values) {
     NTKFLOW_EXPECTS(file.get() >= 0 && datasets.contains(name), name);
     const Dataset& dataset = datasets.at(name);
-    const auto shape = dataset.shape.empty() ? std::vector<std::int64_t>{1} : dataset.shape;
+    auto shape = dataset.shape.empty() ? std::vector<std::int64_t>{1} : dataset.shape;
+    if (slab) {
+      NTKFLOW_EXPECTS(shape.size() >= 2 && *slab >= 0 && *slab < shape[0], name, *slab, shape[0]);
+      shape.erase(shape.begin());
+    }
     NTKFLOW_EXPECTS(begin >= 0 && count >= 0 && begin + count <= shape[0], name, begin, count,
                     shape[0]);
     if (size_of(shape) == 0) {
@@ -291,7 +297,11 @@ struct ResultFile::Implementation {
                          std::max<std::int64_t>(1, transfer_bytes / value_bytes));
     const std::int64_t rounds = comm.max(mine.size());
     for (std::int64_t round = 0; round < rounds; ++round) {
-      const Box box = round < mine.size() ? mine.box(round) : Box{};
+      Box box = round < mine.size() ? mine.box(round) : Box{};
+      if (slab) {
+        box.start.insert(box.start.begin(), *slab);
+        box.extent.insert(box.extent.begin(), 1);
+      }
       guarded(writing(name), box.size * value_bytes, [&] {
         write_box(dataset, type, box,
                   static_cast<const std::byte*>(values) + box.first * value_bytes);
@@ -325,7 +335,7 @@ struct ResultFile::Implementation {
   void transfer_all(const std::string& name, hid_t type, const void* values) {
     const Dataset& dataset = datasets.at(name);
     const std::int64_t rows = dataset.shape.empty() ? 1 : dataset.shape[0];
-    transfer(name, type, 0, comm.rank() == 0 ? rows : 0, values);
+    transfer(name, type, std::nullopt, 0, comm.rank() == 0 ? rows : 0, values);
   }
 
   template <class Value>
@@ -437,7 +447,11 @@ void ResultFile::create(const DatasetInfo& info) {
 
 void ResultFile::write_rows(const std::string& path, std::int64_t begin, std::int64_t count,
                             const double* values) {
-  implementation_->transfer(path, H5T_NATIVE_DOUBLE, begin, count, values);
+  implementation_->transfer(path, H5T_NATIVE_DOUBLE, std::nullopt, begin, count, values);
+}
+void ResultFile::write_slab_rows(const std::string& path, std::int64_t slab, std::int64_t begin,
+                                 std::int64_t count, const double* values) {
+  implementation_->transfer(path, H5T_NATIVE_DOUBLE, slab, begin, count, values);
 }
 
 void ResultFile::commit() {

@@ -15,6 +15,7 @@
 #include <hwy/highway.h>
 
 #include "atan_polynomial.hpp"
+#include "orthant_polynomials.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace ntkflow::HWY_NAMESPACE {

@@ -24,19 +24,29 @@ struct Entry {
   std::string_view name;
   std::span<const ParameterRule> rules;
   EntryKind kind;
-  int index;  ///< in the list of its kind
+  int index;                ///< in the list of its kind
+  std::string_view no_ntk;  ///< why it has no NTK; empty: it has one
 };
+
+template <class Activation>
+constexpr std::string_view no_ntk() {
+  if constexpr (requires { Activation::kNoNtk; }) {
+    return Activation::kNoNtk;
+  } else {
+    return {};
+  }
+}
 
 template <class... Activations>
 std::vector<Entry> make_entries(ActivationList<Activations...> /*list*/) {
   int index = 0;
-  std::vector<Entry> all = {
-      Entry{Activations::kName, Activations::kParameters, EntryKind::closed_form, index++}...};
+  std::vector<Entry> all = {Entry{Activations::kName, Activations::kParameters,
+                                  EntryKind::closed_form, index++, no_ntk<Activations>()}...};
   index = 0;
   for (const NumericalEntry& entry : numerical_entries()) {
-    all.push_back({entry.name, entry.rules, EntryKind::numerical, index++});
+    all.push_back({entry.name, entry.rules, EntryKind::numerical, index++, {}});
   }
-  all.push_back({"expression", {}, EntryKind::expression, 0});
+  all.push_back({"expression", {}, EntryKind::expression, 0, {}});
   return all;
 }
 
@@ -51,6 +61,17 @@ const Entry* find_entry(const std::string& name) {
   return found == entries().end() ? nullptr : &*found;
 }
 
+const ParameterRule* find_rule(const std::string& activation, const std::string& parameter) {
+  const Entry* entry = find_entry(activation);
+  if (entry == nullptr) {
+    return nullptr;
+  }
+  const auto found =
+      std::find_if(entry->rules.begin(), entry->rules.end(),
+                   [&](const ParameterRule& rule) { return rule.name == parameter; });
+  return found == entry->rules.end() ? nullptr : &*found;
+}
+
 /// Items separated by commas.
 template <class Items, class Name>
 std::string join(const Items& items, const Name& name_of) {
@@ -61,28 +82,44 @@ std::string join(const Items& items, const Name& name_of) {
   return text;
 }
 
+/// What the values of a parameter may be, in words.
+std::string describe(const ParameterRule& rule) {
+  std::ostringstream text;
+  switch (rule.kind) {
+    case ParameterKind::real:
+      text << "a number";
+      break;
+    case ParameterKind::integer:
+      text << "a whole number";
+      break;
+    case ParameterKind::list:
+      text << "a list of 1 to " << kMostListed << " numbers";
+      break;
+  }
+  text << " between " << rule.lowest << " and " << rule.highest;
+  return text.str();
+}
+
+bool has_possible_count(const ActivationSpec::Parameter& parameter, const ParameterRule& rule) {
+  const std::size_t count = parameter.values.size();
+  return rule.kind == ParameterKind::list ? count >= 1 && count <= kMostListed : count == 1;
+}
+
+bool is_possible_value(double value, const ParameterRule& rule) {
+  return value >= rule.lowest && value <= rule.highest &&
+         (rule.kind != ParameterKind::integer || value == std::floor(value));
+}
+
 /// What the values of a parameter must be, and what they are, where they break the rule.
 std::string check_values(const ActivationSpec::Parameter& parameter, const ParameterRule& rule) {
-  const bool is_list = rule.kind == ParameterKind::list;
-  const bool fits_count = is_list
-                              ? !parameter.values.empty() && parameter.values.size() <= kMostListed
-                              : parameter.values.size() == 1;
-  const auto is_possible = [&](double value) {
-    return value >= rule.lowest && value <= rule.highest &&
-           (rule.kind != ParameterKind::integer || value == std::floor(value));
-  };
-  const auto wrong =
-      std::find_if_not(parameter.values.begin(), parameter.values.end(), is_possible);
+  const auto wrong = std::find_if_not(parameter.values.begin(), parameter.values.end(),
+                                      [&](double value) { return is_possible_value(value, rule); });
+  const bool fits_count = has_possible_count(parameter, rule);
   if (fits_count && wrong == parameter.values.end()) {
     return {};
   }
   std::ostringstream text;
-  if (is_list) {
-    text << "a list of 1 to " << kMostListed << " numbers";
-  } else {
-    text << (rule.kind == ParameterKind::integer ? "a whole number" : "a number");
-  }
-  text << " between " << rule.lowest << " and " << rule.highest << ", found ";
+  text << describe(rule) << ", found ";
   if (!fits_count) {
     text << (parameter.values.empty() ? "an empty list"
                                       : "a list of " + std::to_string(parameter.values.size()));
@@ -157,6 +194,27 @@ std::vector<std::string> activation_names() {
     names.emplace_back(entry.name);
   }
   return names;
+}
+
+std::vector<ActivationParameter> activation_parameters(const std::string& name) {
+  std::vector<ActivationParameter> parameters;
+  if (const Entry* entry = find_entry(name)) {
+    for (const ParameterRule& rule : entry->rules) {
+      parameters.push_back({std::string(rule.name), describe(rule), rule.fallback,
+                            rule.kind == ParameterKind::list, !rule.fallback});
+    }
+  }
+  return parameters;
+}
+
+bool is_possible(const std::string& activation, const ActivationSpec::Parameter& parameter) {
+  const ParameterRule* rule = find_rule(activation, parameter.name);
+  return rule != nullptr && check_values(parameter, *rule).empty();
+}
+
+bool is_list(const std::string& activation, const ActivationSpec::Parameter& parameter) {
+  const ParameterRule* rule = find_rule(activation, parameter.name);
+  return parameter.values.size() != 1 || (rule != nullptr && rule->kind == ParameterKind::list);
 }
 
 std::string check_activation(const ActivationSpec& spec) {
@@ -238,6 +296,17 @@ PreparedActivation prepare(const ActivationSpec& spec) {
     return {-1, {}, NumericalActivation::named(entry->index, values)};
   }
   return {entry->index, std::move(values), nullptr};
+}
+
+std::string why_no_ntk(const ActivationSpec& spec) {
+  const Entry* entry = find_entry(spec.name);
+  NTKFLOW_EXPECTS(entry != nullptr, spec.name);
+  if (entry->kind == EntryKind::expression && from_expression(spec)->has_jump()) {
+    return "the expression jumps, so its derivative holds a delta function, and the NTK is "
+           "infinite "
+           "on the diagonal; use kernel.type = \"nngp\", or a steep but continuous function";
+  }
+  return std::string(entry->no_ntk);
 }
 
 double second_moment(const ActivationSpec& spec) {

@@ -16,6 +16,20 @@ std::string must_be(const char* field, const char* rule, Number found) {
 
 }  // namespace
 
+std::string to_string(EvaluationPath path) {
+  switch (path) {
+    case EvaluationPath::automatic:
+      return "auto";
+    case EvaluationPath::fused:
+      return "fused";
+    case EvaluationPath::layered:
+      return "layered";
+    case EvaluationPath::reference:
+      return "reference";
+  }
+  return {};
+}
+
 std::string check_architecture(const Architecture& architecture) {
   if (architecture.depth < 1) {
     return must_be("kernel.depth", "at least 1 (the number of affine layers)", architecture.depth);
@@ -30,6 +44,17 @@ std::string check_architecture(const Architecture& architecture) {
   }
   const std::string problem = check_activation(architecture.activation);
   return problem.empty() ? problem : "kernel.activation: " + problem;
+}
+
+std::string check_kernel(const Architecture& architecture, KernelType type) {
+  std::string problem = check_architecture(architecture);
+  if (problem.empty() && type == KernelType::ntk) {
+    problem = why_no_ntk(architecture.activation);
+    if (!problem.empty()) {
+      problem = "kernel.activation: " + problem;
+    }
+  }
+  return problem;
 }
 
 Architecture with_preset(Architecture architecture, Preset preset) {

@@ -46,7 +46,7 @@ NearCorrelation near_correlation(const Real* x, const Real* y, std::int64_t d) {
   const double share = accurate_dot(x, y, d) / yy;
   double rest = 0.0;
   for (std::int64_t k = 0; k < d; ++k) {
-    const double r = std::fma(-share, static_cast<double>(y[k]), static_cast<double>(x[k]));
+    const double r = static_cast<double>(x[k]) - share * static_cast<double>(y[k]);
     rest += r * r;
   }
   const double half = std::sin(0.5 * std::atan2(std::sqrt(rest), std::abs(share) * std::sqrt(yy)));

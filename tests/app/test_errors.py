@@ -304,6 +304,29 @@ class StoredFileTest(Case):
         self.assert_refused([*arguments, self.folder / "zero"], INPUT, "zero", outputs=("new.h5",))
         self.assert_refused([*arguments, self.folder / "test-x", "--format", "png"], USAGE, "png", outputs=("new.h5",))
 
+    def test_predict_refuses_kernels_that_make_no_sense(self):
+        self.run_ok(["run", self.config(output='file = "out.h5"\nmodel = true\n')], 2)
+        model = (self.folder / "out.h5").read_bytes()
+        for name, value, word in (
+            ("type", None, "'type'"), ("type", "ntq", "'ntq'"), ("type", 1, "'type'"), ("first_layer", "", "first_layer"),
+            ("activation", None, "'activation'"), ("activation", 3.0, "'activation'"), ("activation", "rellu", "rellu"),
+            ("activation", "expression", "activation_expression"), ("activation_slope", 0.1, "slope"),
+            ("activation_slope", "0.1", "activation_slope"), ("activation_slope", [1, 2], "activation_slope"),
+            ("activation_slope", [[1.0], [2.0]], "activation_slope"), ("depth", 0, "depth"), ("depth", 2**32 + 3, "depth"),
+            ("depth", 3.0, "depth"), ("weight_variance", np.nan, "weight_variance"), ("bias_variance", [0.1], "bias_variance"),
+        ):
+            with self.subTest(name=name, value=value):
+                self.write("bad.h5", model)
+                with h5py.File(self.folder / "bad.h5", "a") as file:
+                    file["kernel"].attrs.pop(name, None)
+                    if value is not None:
+                        file["kernel"].attrs[name] = value
+                self.assert_refused(
+                    ["predict", self.folder / "bad.h5", "--inputs", self.folder / "test-x", "--output",
+                     self.folder / "new.h5"], INPUT, word, outputs=("new.h5",)
+                )
+                self.assertIn(launch(["show", self.folder / "bad.h5"]).code, (0, INPUT))
+
     def test_predict_reads_csv(self):
         self.run_ok(["run", self.config(output='file = "out.h5"\nmodel = true\n')], 2)
         rows = "\n".join(",".join(map(str, row)) for row in self.test_x.reshape(self.M, -1))
@@ -337,6 +360,15 @@ class ResourceTest(Case):
                 RESOURCES, ranks=None,
             )
             self.assertNotIn("-9", result.out + result.err)
+
+    def test_matrices_of_all_depths_need_more_than_one(self):
+        data = self.BIG.replace("2000000", "2000")
+        plan = ["plan", self.config(data=data, regression=None, kernel="depth = 10\n"), "--memory-per-rank", "400MiB"]
+        self.run_ok([*plan, "--set", "output.gram=true"])
+        result = self.assert_refused([*plan, "--set", "output.gram_depths=true"], RESOURCES, "kernel by depth", ranks=None)
+        self.assertIn("smallest number of ranks that fits", result.err)
+        deep = [*plan, "--set", "output.gram_depths=true", "--set", "kernel.depth=2147483647", "--set", "data.size=268435456"]
+        self.assertNotIn("-9", self.assert_refused(deep, RESOURCES, ranks=None).err)
 
     def test_blocks_beyond_the_matrix_cost_nothing(self):
         self.run_ok(

@@ -111,6 +111,24 @@ class ResultsTest(Case):
                 file["regression/test_prediction"][:], Oracle(self, 0.0, "nngp").prediction, atol=1e-9
             )
 
+    def test_kernels_of_every_depth_agree_with_numpy(self):
+        x = on_sphere(self.train_x)
+        for command, ranks in (("run", 2), ("gram", 3)):
+            with self.subTest(command=command):
+                config = self.config(regression=None, output='file = "out.h5"\ngram_depths = true\n')
+                self.run_ok([command, config, "--overwrite"], ranks)
+                with xarray.open_dataset(self.folder / "out.h5", group="kernel", engine="h5netcdf") as data:
+                    self.assertEqual(data.train_train_by_depth.dims[0], "depth")
+                    self.assertEqual(list(data.depth), [1, 2, 3])
+                with h5py.File(self.folder / "out.h5") as file:
+                    self.assertEqual("train_train" in file["kernel"], command == "gram")
+                    kernels = file["kernel/train_train_by_depth"][:]
+                off_diagonal = ~np.eye(self.N, dtype=bool)
+                for depth in (1, 2, 3):
+                    ntk = relu_kernels(x, x, depth)[1]
+                    np.testing.assert_allclose(kernels[depth - 1][off_diagonal], ntk[off_diagonal], rtol=1e-12)
+                    np.testing.assert_array_equal(kernels[depth - 1], kernels[depth - 1].T)
+
     def test_a_wrong_oracle_is_seen(self):
         self.run_ok(["run", self.config(**STAGES)])
         oracle = Oracle(self, 0.125)
@@ -163,6 +181,25 @@ class ResultsTest(Case):
 
 class ScreenTest(Case):
     """What appears on the terminal, and in the JSON log."""
+
+    def test_the_kernel_and_its_evaluation_are_reported(self):
+        kernel = 'activation = { name = "leaky_relu", negative_slope = 0.25 }\ndepth = 2\n'
+        out = self.run_ok(["run", self.config(kernel=kernel)], 2).out
+        self.assertRegex(out, r'\nkernel  ntk of \{ name = "leaky_relu", negative_slope = 0.25 \}, depth 2: \S+')
+        with h5py.File(self.folder / "out.h5") as file:
+            attributes = dict(file["kernel"].attrs)
+        self.assertIn(attributes["evaluation_path"], ("fused", "layered", "reference"))
+        self.assertTrue(0 < attributes["evaluation_error"] < 1e-12)
+        self.assertEqual(attributes["activation"], "leaky_relu")
+        self.assertEqual(attributes["activation_negative_slope"], 0.25)
+        self.assertEqual(np.shape(attributes["activation_negative_slope"]), ())
+
+    def test_info_lists_activations_in_lines_of_100_columns(self):
+        lines = self.run_ok(["info"]).out.split("activations  ")[1].splitlines()
+        self.assertIn("leaky_relu (negative_slope = 0.01)", " ".join(lines))
+        self.assertGreater(len(lines), 1)
+        for line in lines[1:]:
+            self.assertTrue(line.startswith(" " * 13) and len(line) <= 100, line)
 
     def test_quiet_prints_nothing(self):
         result = self.run_ok(["run", self.config(), "--quiet"], 2)
@@ -279,6 +316,37 @@ class ToolsTest(Case):
         self.run_ok(["run", self.write("again.toml", text), "--output", self.folder / "again.h5"], 2)
         with h5py.File(self.folder / "again.h5") as file:
             np.testing.assert_array_equal(file["regression/test_prediction"][:], prediction)
+
+    def test_predict_and_show_know_the_parameters_of_the_activation(self):
+        kernel = 'activation = { name = "abrelu", b = 0.5, a = -0.125 }\n'
+        self.run_ok(["run", self.config(**{**STAGES, "kernel": kernel}), "--overwrite"], 2)
+        arguments = ["--inputs", self.folder / "test-x", "--output", self.folder / "new.h5"]
+        self.run_ok(["predict", self.file, *arguments], 2)
+        with h5py.File(self.file) as model, h5py.File(self.folder / "new.h5") as new:
+            expected = model["regression/test_prediction"][:]
+            np.testing.assert_allclose(new["prediction/value"][:], expected, atol=1e-10)
+        self.assertIn('  { name = "abrelu", b = 0.5, a = -0.125 }\n', self.run_ok(["show", self.file]).out)
+        with h5py.File(self.file, "a") as file:  # another slope is another kernel
+            file["kernel"].attrs["activation_b"] = 0.75
+        self.run_ok(["predict", self.file, *arguments, "--overwrite"], 2)
+        with h5py.File(self.folder / "new.h5") as new:
+            self.assertGreater(np.abs(new["prediction/value"][:] - expected).max(), 1e-3)
+
+    def test_a_list_of_parameters_is_a_list_in_the_file(self):
+        kernel = 'activation = { name = "polynomial", coefficients = %s }\ndepth = 2\n'
+        for coefficients in ("[0.5]", "[0.5, 1.0, 0.25]"):
+            with self.subTest(coefficients=coefficients):
+                stages = {"kernel": kernel % coefficients, "regression": "ridge = 0.1\n", "output": STAGES["output"]}
+                self.run_ok(["run", self.config(**stages), "--overwrite"], 2)
+                with h5py.File(self.file) as file:
+                    stored = file["kernel"].attrs["activation_coefficients"]
+                self.assertEqual(str(list(stored)), coefficients)
+                self.assertIn(f'"polynomial", coefficients = {coefficients} }}\n', self.run_ok(["show", self.file]).out)
+                self.run_ok(["predict", self.file, "--inputs", self.folder / "test-x", "--output", "new.h5", "--overwrite"],
+                            cwd=self.folder)
+
+    def test_show_prints_the_activation_as_a_configuration_writes_it(self):
+        self.assertRegex(self.run_ok(["show", self.file]).out, r'\n  activation +"relu"\n')
 
     def test_show_prints_accuracy_curves_and_spectrum(self):
         out = self.run_ok(["show", self.file]).out

@@ -73,6 +73,16 @@ inline void expect_same(const DataFiles& a, const DataFiles& b) {
   EXPECT_EQ(a.targets, b.targets);
 }
 
+inline void expect_same(const ActivationSpec& a, const ActivationSpec& b) {
+  EXPECT_EQ(a.name, b.name);
+  EXPECT_EQ(a.expression, b.expression);
+  ASSERT_EQ(a.parameters.size(), b.parameters.size());
+  for (std::size_t i = 0; i < a.parameters.size(); ++i) {
+    EXPECT_EQ(a.parameters[i].name, b.parameters[i].name);
+    EXPECT_EQ(a.parameters[i].values, b.parameters[i].values);
+  }
+}
+
 /// Member by member, bit for bit; effective_toml as well.
 inline void expect_same(const RunConfig& a, const RunConfig& b) {
   EXPECT_EQ(a.data.format, b.data.format);
@@ -100,12 +110,8 @@ inline void expect_same(const RunConfig& a, const RunConfig& b) {
   EXPECT_EQ(ours.weight_variance, theirs.weight_variance);
   EXPECT_EQ(ours.bias_variance, theirs.bias_variance);
   EXPECT_EQ(ours.first_layer, theirs.first_layer);
-  EXPECT_EQ(ours.activation.name, theirs.activation.name);
-  ASSERT_EQ(ours.activation.parameters.size(), theirs.activation.parameters.size());
-  for (std::size_t i = 0; i < ours.activation.parameters.size(); ++i) {
-    EXPECT_EQ(ours.activation.parameters[i].name, theirs.activation.parameters[i].name);
-    EXPECT_EQ(ours.activation.parameters[i].value, theirs.activation.parameters[i].value);
-  }
+  expect_same(ours.activation, theirs.activation);
+  EXPECT_EQ(a.kernel.evaluation, b.kernel.evaluation);
   ASSERT_EQ(a.regression.has_value(), b.regression.has_value());
   if (a.regression) {
     EXPECT_EQ(a.regression->ridge.value, b.regression->ridge.value);
@@ -127,6 +133,7 @@ inline void expect_same(const RunConfig& a, const RunConfig& b) {
   EXPECT_EQ(a.output.file, b.output.file);
   EXPECT_EQ(a.output.predictions, b.output.predictions);
   EXPECT_EQ(a.output.gram, b.output.gram);
+  EXPECT_EQ(a.output.gram_depths, b.output.gram_depths);
   EXPECT_EQ(a.output.model, b.output.model);
   EXPECT_EQ(a.parallel.grid, b.parallel.grid);
   EXPECT_EQ(a.parallel.block_size, b.parallel.block_size);

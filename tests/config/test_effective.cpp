@@ -28,8 +28,10 @@ std::vector<std::string> samples() {
       "}\n";
   files.kernel =
       "type = \"nngp\"\nactivation = \"erf\"\ndepth = 17\nweight_variance = 1\n"
-      "bias_variance = 5e-324\n";
-  files.output = "file = \"out.h5\"\npredictions = false\ngram = true\nmodel = true\n";
+      "bias_variance = 5e-324\nevaluation = \"layered\"\n";
+  files.output =
+      "file = \"out.h5\"\npredictions = false\ngram = true\ngram_depths = true\n"
+      "model = true\n";
   files.more =
       "[regression]\nridge = 1e22\nridge_scale = \"mean_diagonal\"\nprecision = \"single\"\n"
       "[dynamics]\ntimes = [0, 1, 1.7976931348623157e308]\ntime_unit = \"absolute\"\nseed = 3\n"
@@ -113,6 +115,7 @@ TEST(EffectiveTest, PrintsDefaults) {
             "depth = 3\n"
             "weight_variance = 2.0\n"
             "bias_variance = 0.01\n"
+            "evaluation = \"auto\"\n"
             "\n"
             "[regression]\n"
             "ridge = 0.0\n"
@@ -137,6 +140,7 @@ TEST(EffectiveTest, PrintsDefaults) {
             "file = \"/runs/out.h5\"\n"
             "predictions = true\n"
             "gram = false\n"
+            "gram_depths = false\n"
             "model = false\n"
             "\n"
             "[parallel]\n"

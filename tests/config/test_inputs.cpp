@@ -26,7 +26,7 @@ TEST(InputsTest, AllConfigurationsAreValid) {
       ++found;
     }
   }
-  EXPECT_GE(found, 4);
+  EXPECT_GE(found, 5);
 }
 
 TEST(InputsTest, SampleIsTheMainJob) {
@@ -51,6 +51,17 @@ TEST(InputsTest, FullMnistLiesWhereTheEnvironmentSays) {
   EXPECT_EQ(run.data.train_size, 10000);
   EXPECT_EQ(run.regression->ridge.value, 0.0);
   EXPECT_FALSE(run.dynamics);
+}
+
+TEST(InputsTest, Lee2018CountsAffineLayers) {
+  const RunConfig run = parse_input("lee-2018.toml");
+  EXPECT_EQ(run.kernel.type, KernelType::nngp);
+  EXPECT_EQ(run.kernel.architecture.depth, 20 + 1);
+  EXPECT_EQ(run.data.subset, SubsetRule::per_class);
+  EXPECT_EQ(run.data.train_offset, 10000);
+  EXPECT_EQ(run.data.preprocess,
+            (std::vector{PreprocessStep::unit_interval, PreprocessStep::center,
+                         PreprocessStep::standardize_samples}));
 }
 
 TEST(InputsTest, CircleIsSynthetic) {

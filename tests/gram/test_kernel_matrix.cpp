@@ -26,13 +26,13 @@ double test_sample(std::int64_t position, std::int64_t input) {
                                    static_cast<std::uint64_t>(input));
 }
 
-Architecture relu_network() {
-  return {3, {"relu", {}}, 2.0, 0.01, FirstLayer::normalised};
+Architecture relu_network(int depth = 3) {
+  return {depth, {"relu", {}}, 2.0, 0.01, FirstLayer::normalised};
 }
 
 /// One kernel value by the slow scalar recursion.
 double expected(KernelType type, const test::SampleFunction& f, std::int64_t i,
-                const test::SampleFunction& g, std::int64_t j) {
+                const test::SampleFunction& g, std::int64_t j, int depth = 3) {
   double xx = 0.0;
   double yy = 0.0;
   double xy = 0.0;
@@ -41,7 +41,7 @@ double expected(KernelType type, const test::SampleFunction& f, std::int64_t i,
     yy += g(j, k) * g(j, k);
     xy += f(i, k) * g(j, k);
   }
-  const auto values = reference::kernels(relu_network(), kDimension, {xx, yy, xy});
+  const auto values = reference::kernels(relu_network(depth), kDimension, {xx, yy, xy});
   return type == KernelType::ntk ? values.ntk : values.nngp;
 }
 
@@ -135,6 +135,25 @@ TEST(KernelMatrixTest, FillsBothTriangles) {
                          return expected(KernelType::ntk, raw_sample, i, raw_sample, j);
                        }),
               kKernelBound);
+  });
+}
+
+TEST(KernelMatrixTest, FillsAMatrixForEachDepth) {
+  for_each_layout([](const auto& grid, std::int64_t n, std::int64_t block) {
+    for (const KernelType type : {KernelType::ntk, KernelType::nngp}) {
+      const auto kernel =
+          test::make_kernel<double>(grid, relu_network(4), type, block, kDimension, n, raw_sample);
+      const auto matrices = kernel.assemble_symmetric_by_depth(silent_monitor());
+      ASSERT_EQ(matrices.size(), 4U);
+      for (int depth = 1; depth <= 4; ++depth) {
+        EXPECT_LE(distance(matrices[static_cast<std::size_t>(depth - 1)],
+                           [&](std::int64_t i, std::int64_t j) {
+                             return expected(type, raw_sample, i, raw_sample, j, depth);
+                           }),
+                  kKernelBound)
+            << depth;
+      }
+    }
   });
 }
 

@@ -118,6 +118,27 @@ TEST(ResultFileTest, RowsLongerThanATransfer) {
   }
 }
 
+TEST(ResultFileTest, RowsOfOneSlabAfterTheOther) {
+  for (const std::int64_t transfer_bytes : {8, 8 * 5, 8 * 10, 8 * 1000}) {
+    const ScratchFolder folder(world());
+    {
+      ResultFile file(world(), folder.file("a.h5"), Overwrite::no, transfer_bytes);
+      file.scale("/slab", "slab", numbers(3));
+      file.scale("/row", "row", numbers(4));
+      file.scale("/column", "column", numbers(5));
+      file.create({"/a", "a", "1", {3, 4, 5}, {"/slab", "/row", "/column"}});
+      const Share mine = contiguous_share(4, world().size(), world().rank());
+      for (const std::int64_t slab : {2, 0, 1}) {  // row i of slab s is row 4 s + i of all
+        const auto values = rows_of({4 * slab + mine.begin, 4 * slab + mine.end}, 5);
+        file.write_slab_rows("/a", slab, mine.begin, mine.size(), values.data());
+      }
+      file.commit();
+    }
+    EXPECT_EQ(Hdf5Reader(folder.file("a.h5")).read_all("/a"), rows_of({0, 12}, 5))
+        << transfer_bytes;
+  }
+}
+
 TEST(ResultFileTest, OneRankHasAllRows) {
   for (int owner = 0; owner < world().size(); ++owner) {
     const ScratchFolder folder(world());

@@ -89,6 +89,35 @@ TEST(CheckArchitectureTest, NamesTheFieldAtFault) {
                        "kernel.activation: unknown"));
 }
 
+TEST(CheckKernelTest, RefusesAnNtkThatDoesNotExist) {
+  Architecture architecture;
+  EXPECT_EQ(check_kernel(architecture, KernelType::ntk), "");
+  architecture.activation = {"sign", {}};
+  EXPECT_EQ(check_kernel(architecture, KernelType::nngp), "");
+  EXPECT_TRUE(mentions(check_kernel(architecture, KernelType::ntk), "kernel.activation: "));
+  architecture.depth = 0;
+  EXPECT_TRUE(mentions(check_kernel(architecture, KernelType::nngp), "kernel.depth"));
+}
+
+TEST(ActivationParametersTest, SayWhatCheckActivationAccepts) {
+  for (const std::string& name : activation_names()) {
+    ActivationSpec given{name, {}};
+    for (const ActivationParameter& parameter : activation_parameters(name)) {
+      EXPECT_NE(parameter.is_required, parameter.fallback.has_value());
+      EXPECT_TRUE(mentions(parameter.allowed, parameter.is_list ? "a list of" : "number"));
+      given.parameters.push_back({parameter.name, {parameter.fallback.value_or(1.0)}});
+      EXPECT_TRUE(is_possible(name, given.parameters.back())) << name << " " << parameter.name;
+      EXPECT_FALSE(is_possible(name, {parameter.name, {std::nan("")}}));
+      EXPECT_EQ(is_list(name, given.parameters.back()), parameter.is_list);
+    }
+    EXPECT_EQ(check_activation(given), "") << name;
+  }
+  EXPECT_TRUE(activation_parameters("rleu").empty());
+  EXPECT_FALSE(is_possible("relu", {"slope", {0.1}}));
+  EXPECT_TRUE(is_list("relu", {"slope", {0.1, 0.2}}));
+  EXPECT_EQ(activation_parameters("leaky_relu").at(0).fallback, 0.01);
+}
+
 TEST(SecondMomentTest, KnowsTheClosedForms) {
   EXPECT_EQ(second_moment({"identity", {}}), 1.0);
   EXPECT_EQ(second_moment({"relu", {}}), 0.5);

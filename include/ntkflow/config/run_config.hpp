@@ -18,13 +18,15 @@ namespace ntkflow {
 struct KernelOptions {
   KernelType type = KernelType::ntk;
   Architecture architecture;
+  EvaluationPath evaluation = EvaluationPath::automatic;
 };
 
 struct OutputOptions {
-  std::string file;         ///< resolved path
-  bool predictions = true;  ///< store test outputs
-  bool gram = false;        ///< store the kernel matrices
-  bool model = false;       ///< store what `ntkflow predict` needs
+  std::string file;          ///< resolved path
+  bool predictions = true;   ///< store test outputs
+  bool gram = false;         ///< store the kernel matrices
+  bool gram_depths = false;  ///< store the training kernel of every depth up to the network's
+  bool model = false;        ///< store what `ntkflow predict` needs
 };
 
 struct ParallelOptions {
@@ -58,6 +60,10 @@ struct ConfigSource {
 /// Throws one ConfigError whose text lists all problems, a line each, with file, line, key, what
 /// was found and what is allowed.
 RunConfig parse_config(const ConfigSource& source);
+
+/// An activation as a configuration would write it on one line: "relu", or the table of a name or
+/// an expression with its parameters. Reading it again gives the same spec. Local.
+std::string activation_toml(const ActivationSpec& activation);
 
 /// Every table and key with its meaning and what it may hold, two lines each, for --help. Local.
 std::string config_help();

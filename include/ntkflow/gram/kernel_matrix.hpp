@@ -45,6 +45,11 @@ class KernelMatrix {
   /// @pre both axes hold the same samples.
   [[nodiscard]] DistMatrix<Real> assemble_symmetric(Triangle triangle, Monitor& monitor) const;
 
+  /// The symmetric matrices, both triangles, of the networks of depth 1, 2, ... up to the
+  /// evaluator's. All are held at once. Collective over the grid.
+  /// @pre both axes hold the same samples.
+  [[nodiscard]] std::vector<DistMatrix<Real>> assemble_symmetric_by_depth(Monitor& monitor) const;
+
   /// Columns [begin, end) of the whole rectangular matrix. Collective over the grid.
   /// @pre begin is a multiple of grid columns x block, so that blocks stay with their ranks.
   [[nodiscard]] DistMatrix<Real> assemble_columns(std::int64_t begin, std::int64_t end) const;

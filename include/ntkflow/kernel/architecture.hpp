@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,9 @@ namespace ntkflow {
 ///   layered    layer by layer on SIMD vectors
 ///   reference  pair by pair in scalar code
 enum class EvaluationPath { automatic, fused, layered, reference };
+
+/// As a configuration spells it. Local.
+std::string to_string(EvaluationPath path);
 
 /// Both kernels of a pair of samples.
 struct KernelPair {
@@ -41,9 +45,32 @@ struct ActivationSpec {
 /// Names of all activations that the kernels know, for messages and help. Local.
 std::vector<std::string> activation_names();
 
+/// A parameter that an activation has, for messages and help.
+struct ActivationParameter {
+  std::string name;
+  std::string allowed;             ///< its possible values in words
+  std::optional<double> fallback;  ///< its value where none is given
+  bool is_list = false;
+  bool is_required = false;
+};
+
+/// The parameters of an activation, in its own order; none of an unknown one. Local.
+std::vector<ActivationParameter> activation_parameters(const std::string& name);
+
+/// Whether a parameter of an activation may have these values. Local.
+bool is_possible(const std::string& activation, const ActivationSpec::Parameter& parameter);
+
+/// Whether a parameter is written as a list: its activation takes one there, or it is no single
+/// number. Local.
+bool is_list(const std::string& activation, const ActivationSpec::Parameter& parameter);
+
 /// The problem of a spec (unknown name, unknown or impossible parameter) as one sentence, or empty.
 /// Local.
 std::string check_activation(const ActivationSpec& spec);
+
+/// Why the NTK of an activation does not exist, as one sentence, or empty where it does. Local.
+/// `spec` must be valid.
+std::string why_no_ntk(const ActivationSpec& spec);
 
 /// E[sigma(z)^2] for z ~ N(0, 1), whose inverse is Arora et al.'s c_sigma. Local. `spec` must be
 /// valid.
@@ -63,6 +90,9 @@ struct Architecture {
 
 /// The problem of an architecture as one sentence that names the field, or empty. Local.
 std::string check_architecture(const Architecture& architecture);
+
+/// The same for one of its kernels: an activation may have no NTK. Local.
+std::string check_kernel(const Architecture& architecture, KernelType type);
 
 /// Jacot et al.: weight variance 1, bias variance 0.01. Arora et al.: c_sigma and 0, with a plain
 /// first layer.
