@@ -24,10 +24,10 @@ namespace {
 template <class Real>
 constexpr std::int64_t kVectorLanes = kAlignmentBytes / static_cast<std::int64_t>(sizeof(Real));
 
-/// Room for `samples` values, of which any may begin the read of a whole vector.
+/// Room for `samples` values, of which any may begin the read of kRowVectors vectors.
 template <class Real>
 constexpr std::int64_t padded(std::int64_t samples) {
-  return (samples / kVectorLanes<Real> + 2) * kVectorLanes<Real>;
+  return (samples / kVectorLanes<Real> + 1 + kRowVectors) * kVectorLanes<Real>;
 }
 
 /// Slope of the affine map from an inner product to Sigma^(1).

@@ -8,10 +8,11 @@
 #include <span>
 
 // Highway compiles this file once per instruction set and chooses at run time. Vectors of unknown
-// length (SVE, RISC-V) cannot be members of a class and are left out; NEON serves ARM.
+// length (SVE, RISC-V) cannot be members of a class and are left out; NEON serves ARM. SSSE3
+// without SSE4 is left to the scalar code: such processors are older than this kind of work.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tile.cpp"
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV | HWY_SSSE3)
 #include <hwy/foreach_target.h>
 //
 #include <hwy/contrib/math/math-inl.h>
@@ -29,9 +30,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 #include "activations/list.inl"
 #include "pack.inl"
 
-/// Rows i ... i + count - 1 of column j of a tile, kVectors whole vectors, or one of which `count`
-/// lanes exist.
-template <std::int64_t kVectors, class Real>
+/// Vectors of rows that are worked on together. They depend on each other in nothing, so that the
+/// processor works on one while another waits for its square root.
+constexpr std::int64_t kVectors = kRowVectors;
+
+/// Rows i ... i + count - 1 of column j of a tile, up to kVectors vectors.
+template <class Real>
 struct Rows {
   static constexpr std::int64_t kLanes = Pack<Real>::kLanes;
 
@@ -42,12 +46,13 @@ struct Rows {
 
   [[nodiscard]] HWY_INLINE Pack<Real> product(std::int64_t v) const {
     const Real* from = tile.products.column(j) + i + v * kLanes;
-    if (kVectors > 1 || count == kLanes) {
+    const std::int64_t rest = count - v * kLanes;
+    if (rest >= kLanes) {
       return Pack<Real>::load(from);
     }
     std::array<Real, kLanes>
         padded{};  // the same operations for all, so that the bits are the same
-    std::copy_n(from, count, padded.data());
+    std::copy_n(from, std::max<std::int64_t>(rest, 0), padded.data());
     return Pack<Real>::load(padded.data());
   }
 
@@ -64,34 +69,31 @@ struct Rows {
     }
     const Pack<Real> checked = select(is_number(product), value, product);
     Real* to = matrix.column(j) + i + v * kLanes;
-    if (kVectors > 1 || count == kLanes) {
+    const std::int64_t rest = count - v * kLanes;
+    if (rest >= kLanes) {
       checked.store(to);
       return;
     }
     std::array<Real, kLanes> padded{};
     checked.store(padded.data());
-    std::copy_n(padded.data(), count, to);
+    std::copy_n(padded.data(), std::max<std::int64_t>(rest, 0), to);
   }
 };
 
-/// Calls evaluate(rows) for all rows of column j, kVectors vectors at a time. These depend on each
-/// other in nothing, so that the processor works on one while another waits for its square root.
-template <std::int64_t kVectors, class Real, class Evaluate>
-HWY_INLINE void for_rows(const Tile<Real>& tile, std::int64_t j, const Evaluate& evaluate) {
-  constexpr std::int64_t kLanes = Pack<Real>::kLanes;
-  const std::int64_t rows = tile.products.rows;
-  std::int64_t i = 0;
-  for (; i + kVectors * kLanes <= rows; i += kVectors * kLanes) {
-    evaluate(Rows<kVectors, Real>{tile, i, j, kVectors * kLanes});
-  }
-  for (; i < rows; i += kLanes) {
-    evaluate(Rows<1, Real>{tile, i, j, std::min(kLanes, rows - i)});
+/// Calls evaluate(rows) for all elements of a tile.
+template <class Real, class Evaluate>
+HWY_INLINE void for_rows(const Tile<Real>& tile, const Evaluate& evaluate) {
+  constexpr std::int64_t kTogether = kVectors * Pack<Real>::kLanes;
+  for (std::int64_t j = 0; j < tile.products.cols; ++j) {
+    for (std::int64_t i = 0; i < tile.products.rows; i += kTogether) {
+      evaluate(Rows<Real>{tile, i, j, std::min(kTogether, tile.products.rows - i)});
+    }
   }
 }
 
-template <bool kWithNtk, std::int64_t kVectors, class Real, class Activation>
+template <class Real, class Activation>
 HWY_INLINE void evaluate_layers(const LayeredJob<Real>& job, const Activation& activation,
-                                const Rows<kVectors, Real>& rows) {
+                                const Rows<Real>& rows) {
   using P = Pack<Real>;
   constexpr std::int64_t kLanes = P::kLanes;
   const P weight = P::broadcast(job.layers.weight_variance);
@@ -111,9 +113,7 @@ HWY_INLINE void evaluate_layers(const LayeredJob<Real>& job, const Activation& a
   for (int depth = 1;; ++depth) {
     for (std::int64_t v = 0; v < kVectors; ++v) {
       rows.store(job.tile.nngp, depth, v, c[v], product[v]);
-      if constexpr (kWithNtk) {
-        rows.store(job.tile.ntk, depth, v, theta[v], product[v]);
-      }
+      rows.store(job.tile.ntk, depth, v, theta[v], product[v]);
     }
     if (depth == job.layers.depth) {
       return;
@@ -122,9 +122,7 @@ HWY_INLINE void evaluate_layers(const LayeredJob<Real>& job, const Activation& a
     for (std::int64_t v = 0; v < kVectors; ++v) {
       const Duals<P> duals = activation.fast(P::load(row + v * kLanes), col_variance, c[v]);
       c[v] = weight * duals.f + bias;
-      if constexpr (kWithNtk) {
-        theta[v] = multiply_add(weight * duals.g, theta[v], c[v]);
-      }
+      theta[v] = multiply_add(weight * duals.g, theta[v], c[v]);
     }
     row += job.row_stride;
     col += job.col_stride;
@@ -134,21 +132,13 @@ HWY_INLINE void evaluate_layers(const LayeredJob<Real>& job, const Activation& a
 template <class Real>
 void evaluate(const LayeredJob<Real>& job) {
   visit_activation(Activations(), *job.activation, [&](const auto& activation) {
-    for (std::int64_t j = 0; j < job.tile.products.cols; ++j) {
-      if (job.tile.ntk.empty()) {
-        for_rows<4>(job.tile, j,
-                    [&](const auto& rows) { evaluate_layers<false>(job, activation, rows); });
-      } else {
-        for_rows<4>(job.tile, j,
-                    [&](const auto& rows) { evaluate_layers<true>(job, activation, rows); });
-      }
-    }
+    for_rows(job.tile, [&](const Rows<Real>& rows) { evaluate_layers(job, activation, rows); });
   });
 }
 
 /// F = sum_k a_k b_k rho^k and dF/drho, with a_k of the rows `a_stride` and b_k of the column
 /// `b_stride` values apart.
-template <std::int64_t kVectors, class Real>
+template <class Real>
 HWY_INLINE void sum_series(const Real* a, std::int64_t a_stride, const Real* b,
                            std::int64_t b_stride, int terms, const Pack<Real>* rho, Pack<Real>* f,
                            Pack<Real>* slope) {
@@ -166,8 +156,8 @@ HWY_INLINE void sum_series(const Real* a, std::int64_t a_stride, const Real* b,
   }
 }
 
-template <std::int64_t kVectors, class Real>
-HWY_INLINE void evaluate_series(const SeriesJob<Real>& job, const Rows<kVectors, Real>& rows) {
+template <class Real>
+HWY_INLINE void evaluate_series(const SeriesJob<Real>& job, const Rows<Real>& rows) {
   using P = Pack<Real>;
   constexpr std::int64_t kLanes = P::kLanes;
   const P weight = P::broadcast(job.layers.weight_variance);
@@ -203,7 +193,7 @@ HWY_INLINE void evaluate_series(const SeriesJob<Real>& job, const Rows<kVectors,
       rho[v] = max(min(c[v] * inverse[v], P(1.0)), P(-1.0));
     }
     const int terms = job.terms[static_cast<std::size_t>(depth - 1)];
-    sum_series<kVectors>(a, job.row_stride, b, job.col_stride, terms, rho, f, slope);
+    sum_series(a, job.row_stride, b, job.col_stride, terms, rho, f, slope);
     for (std::int64_t v = 0; v < kVectors; ++v) {
       c[v] = multiply_add(weight, f[v], bias);
       theta[v] = multiply_add(weight * slope[v] * inverse[v], theta[v], c[v]);
@@ -217,13 +207,11 @@ HWY_INLINE void evaluate_series(const SeriesJob<Real>& job, const Rows<kVectors,
 
 template <class Real>
 void evaluate(const SeriesJob<Real>& job) {
-  for (std::int64_t j = 0; j < job.tile.products.cols; ++j) {
-    for_rows<4>(job.tile, j, [&](const auto& rows) { evaluate_series(job, rows); });
-  }
+  for_rows(job.tile, [&](const Rows<Real>& rows) { evaluate_series(job, rows); });
 }
 
 /// sum_k c_k T_k(y) by Clenshaw's recurrence, for vectors that do not depend on each other.
-template <std::int64_t kVectors, class Real>
+template <class Real>
 HWY_INLINE void clenshaw(std::span<const Real> coefficients, const Pack<Real>* y,
                          Pack<Real>* value) {
   using P = Pack<Real>;
@@ -247,8 +235,8 @@ HWY_INLINE void clenshaw(std::span<const Real> coefficients, const Pack<Real>* y
   }
 }
 
-template <std::int64_t kVectors, class Real>
-HWY_INLINE void evaluate_fused(const FusedJob<Real>& job, const Rows<kVectors, Real>& rows) {
+template <class Real>
+HWY_INLINE void evaluate_fused(const FusedJob<Real>& job, const Rows<Real>& rows) {
   using P = Pack<Real>;
   constexpr std::int64_t kLanes = P::kLanes;
   const P col_inverse = P::broadcast(job.col_inverse_norms[rows.j]);
@@ -279,10 +267,10 @@ HWY_INLINE void evaluate_fused(const FusedJob<Real>& job, const Rows<kVectors, R
   const auto evaluate_one = [&](const FusedFunction<Real>& function,
                                 std::span<const MatrixView<Real>> matrices, int depth) {
     P value[kVectors];
-    clenshaw<kVectors>(std::span<const Real>(any_near ? function.near : function.far), y, value);
+    clenshaw(std::span<const Real>(any_near ? function.near : function.far), y, value);
     if (any_near && any_far) {
       P far[kVectors];
-      clenshaw<kVectors>(std::span<const Real>(function.far), y, far);
+      clenshaw(std::span<const Real>(function.far), y, far);
       for (std::int64_t v = 0; v < kVectors; ++v) {
         value[v] = select(P(0.0) > rho[v], far[v], value[v]);
       }
@@ -309,9 +297,7 @@ HWY_INLINE void evaluate_fused(const FusedJob<Real>& job, const Rows<kVectors, R
 
 template <class Real>
 void evaluate(const FusedJob<Real>& job) {
-  for (std::int64_t j = 0; j < job.tile.products.cols; ++j) {
-    for_rows<4>(job.tile, j, [&](const auto& rows) { evaluate_fused(job, rows); });
-  }
+  for_rows(job.tile, [&](const Rows<Real>& rows) { evaluate_fused(job, rows); });
 }
 
 template <class Real>

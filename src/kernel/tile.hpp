@@ -12,8 +12,10 @@
 #include "fused.hpp"
 
 // The SIMD code of the module behind plain types; tile.cpp alone knows vectors and instruction
-// sets. Arrays of rows are read in whole vectors, also past the end of the rows.
+// sets. Arrays of rows are read kRowVectors vectors at a time, also past the end of the rows.
 namespace ntkflow {
+
+inline constexpr std::int64_t kRowVectors = 4;
 
 /// What every way of evaluating a tile reads and writes. Element d of nngp and ntk is the matrix of
 /// depth first_depth + d, empty when not wanted.
