@@ -18,6 +18,9 @@
 #include <hwy/highway.h>
 
 #include "atan_polynomial.hpp"
+#include "gauss_rule.hpp"
+#include "near_duals.hpp"
+#include "normal.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace ntkflow::HWY_NAMESPACE {
@@ -27,6 +30,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #include "activations/list.inl"
 #include "pack.inl"
+#include "pack_normal.inl"
 
 /// One column of a tile.
 template <class Real>

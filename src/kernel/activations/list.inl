@@ -20,11 +20,20 @@
 //                        stays from its own bound, from gap = sqrt(q1 q2) - |c|, which c itself has
 //                        lost to rounding where gap is small. See NearDuals
 
+#include "activations/elu.inl"
 #include "activations/erf.inl"
+#include "activations/hard_tanh.inl"
 #include "activations/identity.inl"
 #include "activations/relu.inl"
+#include "activations/relu6.inl"
+#include "activations/selu.inl"
 
 using Activations = ActivationList<  //
     Identity,                        //
     Relu,                            //
-    Erf>;
+    Erf,                             //
+    HardTanh,                        //
+    HardSigmoid,                     //
+    Relu6,                           //
+    Elu,                             //
+    Selu>;
