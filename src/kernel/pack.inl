@@ -165,7 +165,8 @@ template <class Real>
 HWY_INLINE Pack<Real> exp(Pack<Real> a) {
   constexpr double kLargest = sizeof(Real) == sizeof(float) ? 88.0 : 706.0;
   const auto too_large = a > Pack<Real>(kLargest);
-  const Pack<Real> bounded(hn::Exp(typename Pack<Real>::Tag(), min(a, Pack<Real>(kLargest)).vector));
+  const Pack<Real> bounded(
+      hn::Exp(typename Pack<Real>::Tag(), min(a, Pack<Real>(kLargest)).vector));
   return select(too_large, Pack<Real>(std::numeric_limits<double>::infinity()), bounded);
 }
 /// e^a - 1, also towards a = 0.

@@ -1,6 +1,6 @@
 // The normal distribution on SIMD vectors. Included beside pack.inl.
 
-/// For y >= 0, both within a few units in the last place; odd and even coefficients apart for
+/// For y >= 0, both within 8 eps; odd and even coefficients apart for
 /// shorter chains.
 template <class Real>
 HWY_INLINE MillsRatio<Pack<Real>> mills_ratio(Pack<Real> y) {
@@ -75,7 +75,8 @@ HWY_INLINE Pack<Real> wedge(Pack<Real> h, Pack<Real> h_tail, Pack<Real> offset,
 }
 
 /// Standard normal X, Y with correlation rho, as what depends on a corner (h, k), h, k >= 0: the
-/// offsets (k - rho h) / root and (h - rho k) / root with root = sqrt(1 - rho^2).
+/// offsets (k - rho h) / root and (h - rho k) / root with root = sqrt(1 - rho^2). Not h = k = 0,
+/// where the offsets do not tell rho.
 template <class Real>
 struct Corner {
   Pack<Real> h;
@@ -174,9 +175,8 @@ HWY_INLINE Duals<Pack<Real>> hinge_and_relu_duals(Pack<Real> q1, Pack<Real> q2, 
   return {multiply_add(c, both, corner - edge), both};
 }
 
-/// int_0^1 f(x) dx of a function that returns Duals, by Gauss-Legendre with as many nodes as the
-/// larger of two variances asks for: see Elu. Each lane keeps the result of its own rule, so that
-/// it does not depend on the other lanes.
+/// int_0^1 f(x) dx of a function that returns Duals by that rule, for the lanes of the mask;
+/// nothing where there are none.
 template <class Real, class Rule, class Integrand>
 HWY_INLINE void integrate_where(const Rule& rule, const Integrand& f, Mask<Real> mask,
                                 Duals<Pack<Real>>& result) {
@@ -195,6 +195,11 @@ HWY_INLINE void integrate_where(const Rule& rule, const Integrand& f, Mask<Real>
   result = {select(mask, sum_f, result.f), select(mask, sum_g, result.g)};
 }
 
+/// int_0^1 f(x) dx by Gauss-Legendre, for integrands like those of ExponentialLinear, whose
+/// boundary layers sharpen with the larger of the two variances. Each lane has its own rule,
+/// whatever the other lanes ask for. Error of the rules in F, relative to its bound, and in G,
+/// double: 1e-15 up to variance 1, 1e-14 up to 1000, beyond that 3e-13 and 2e-9 at 1e4, 1e-12 and
+/// 2e-7 at 1e6.
 template <class Real, class Integrand>
 HWY_INLINE Duals<Pack<Real>> integrate_duals(Pack<Real> variance, const Integrand& f) {
   using P = Pack<Real>;

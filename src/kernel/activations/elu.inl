@@ -149,6 +149,9 @@ struct ExponentialLinear {
     }
   };
 
+  /// Largest errors met in trials, for variances from 0.01 to 30: F 1e-15 (double) and 3e-7 (float)
+  /// of sqrt(F(q1, q1, q1) F(q2, q2, q2)), G 8e-14 and 6e-7 relative. The tests hold F, and F + G
+  /// c, to 1e-13 and 4e-6; see integrate_duals for variances above 1000.
   template <class Value>
   Duals<Value> fast(const Value& q1, const Value& q2, const Value& c) const {
     const Value a(alpha);
@@ -212,7 +215,7 @@ struct ExponentialLinear {
 
   /// From the end, where G and Q are, for c < 0, alpha phi(0) (m(sqrt(q1)) + m(sqrt(q2))) and 0.
   NearDuals near(double q1, double q2, double c_sign, double gap) const {
-    static constexpr auto kRule = gauss_rule<double, 20>();
+    static constexpr auto kRule = gauss_rule<double, 12>();
     const double deviation1 = std::sqrt(q1);
     const double deviation2 = std::sqrt(q2);
     const double norm = deviation1 * deviation2;

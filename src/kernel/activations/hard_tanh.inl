@@ -18,6 +18,10 @@ struct HardTanh : Parameterless {
             1 - 2 * tails + 2 * (same.g + opposite.g)};
   }
 
+  /// The same sum, whose terms of size sqrt(q1 q2) cancel to size 1 for large variances. Largest
+  /// errors of F met in trials, relative to sqrt(F(q1, q1, q1) F(q2, q2, q2)): 1e-14 (double) and
+  /// 1e-6 (float) for variances up to 30, growing like the variance; F itself crosses zero at c =
+  /// 0. Of G, relative: 4e-14 and 2e-6. The tests hold F, and F + G c, to 1e-13 and 4e-6.
   template <class Value>
   Duals<Value> fast(const Value& q1, const Value& q2, const Value& c) const {
     const auto same = hinge_duals(q1, q2, c, 1.0);
@@ -46,7 +50,8 @@ struct HardTanh : Parameterless {
 };
 
 /// s(x) = min(max(x / 6 + 1/2, 0), 1) = 1/2 + hard_tanh(x / 3) / 2: F = 1/4 + F' / 4 and
-/// G = G' / 36 with the duals of hard_tanh at variances and covariance divided by 9.
+/// G = G' / 36 with the duals of hard_tanh at variances and covariance divided by 9, and with
+/// errors smaller than those.
 struct HardSigmoid : Parameterless {
   using Parameterless::Parameterless;
   static constexpr std::string_view kName = "hard_sigmoid";

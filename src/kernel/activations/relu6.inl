@@ -14,6 +14,9 @@ struct Relu6 : Parameterless {
     return {relu.f + (both.f - (first.f + second.f)), relu.g + (both.g - (first.g + second.g))};
   }
 
+  /// The same sum. Largest errors met in trials, for variances from 0.01 to 30: F 5e-16 (double)
+  /// and 2e-7 (float) of sqrt(F(q1, q1, q1) F(q2, q2, q2)), G 2e-15 and 1e-6 relative. The tests
+  /// hold F, and F + G c, to 1e-13 and 4e-6.
   template <class Value>
   Duals<Value> fast(const Value& q1, const Value& q2, const Value& c) const {
     const auto both = hinge_duals(q1, q2, c, 6.0);
