@@ -8,6 +8,8 @@
 #include <string_view>
 
 #include "activation.hpp"
+#include "near_duals.hpp"
+#include "normal.hpp"
 
 // The activations for scalars: textbook formulas of any precision, and diagonals.
 namespace ntkflow::scalar {

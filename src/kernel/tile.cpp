@@ -19,6 +19,9 @@
 #include <hwy/highway.h>
 
 #include "atan_polynomial.hpp"
+#include "gauss_rule.hpp"
+#include "near_duals.hpp"
+#include "normal.hpp"
 #include "orthant_polynomials.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -29,6 +32,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #include "activations/list.inl"
 #include "pack.inl"
+#include "pack_normal.inl"
 
 /// Vectors of rows that are worked on together. They depend on each other in nothing, so that the
 /// processor works on one while another waits for its square root.

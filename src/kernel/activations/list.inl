@@ -32,16 +32,20 @@
 #include "activations/abrelu.inl"
 #include "activations/abs.inl"
 #include "activations/cos.inl"
+#include "activations/elu.inl"
 #include "activations/erf.inl"
 #include "activations/exp.inl"
 #include "activations/gaussian.inl"
 #include "activations/gelu.inl"
+#include "activations/hard_tanh.inl"
 #include "activations/hermite.inl"
 #include "activations/identity.inl"
 #include "activations/leaky_relu.inl"
 #include "activations/polynomial.inl"
 #include "activations/rbf.inl"
 #include "activations/rectified_monomial.inl"
+#include "activations/relu6.inl"
+#include "activations/selu.inl"
 #include "activations/sign.inl"
 #include "activations/step.inl"
 
@@ -56,6 +60,11 @@ using Activations = ActivationList<  //
     Step,                            //
     Erf,                             //
     Gelu,                            //
+    Elu,                             //
+    Selu,                            //
+    Relu6,                           //
+    HardTanh,                        //
+    HardSigmoid,                     //
     Exp,                             //
     Gaussian,                        //
     Rbf,                             //
