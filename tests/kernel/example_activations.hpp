@@ -68,6 +68,7 @@ inline ActivationExample two_slopes_example(ActivationSpec spec, double a, doubl
   auto example =
       make_example(std::move(spec), [a, b](const auto& x) { return x < 0 ? a * x : b * x; });
   example.kinks = {0.0};
+  example.f_ulps = 8.0;
   example.sum_ulps = 6.0;
   example.crosses_zero = a * b > 0.0;
   return example;
@@ -79,8 +80,8 @@ inline ActivationExample jump_example(ActivationSpec spec, double below, double 
     return x > 0 ? above + 0 * x : x < 0 ? below + 0 * x : 0 * x;
   });
   example.kinks = {0.0};
-  example.f_ulps = 6.0;
-  example.sum_ulps = 6.0;
+  example.f_ulps = 4.0;
+  example.sum_ulps = 4.0;
   return example;
 }
 
@@ -93,7 +94,8 @@ inline ActivationExample sine_example(ActivationSpec spec, double frequency, dou
     return is_sine ? sin(angle) : cos(angle);
   });
   example.crosses_zero = true;
-  example.sum_ulps = 48.0;
+  example.f_ulps = 16.0;
+  example.sum_ulps = 16.0;
   return example;
 }
 
@@ -103,7 +105,8 @@ inline ActivationExample exp_example(double slope, std::vector<Variances> networ
     return exp(slope * x);
   });
   example.networks = std::move(networks);
-  example.sum_ulps = 48.0;
+  example.f_ulps = 16.0;
+  example.sum_ulps = 16.0;
   return example;
 }
 
@@ -115,7 +118,8 @@ inline ActivationExample rbf_example(double gamma) {
     const auto one = 1 + 0 * x;
     return sqrt(2 * one) * sin(sqrt(2 * gamma * one) * x + acos(-one) / 4);
   });
-  example.sum_ulps = 48.0;
+  example.f_ulps = 16.0;
+  example.sum_ulps = 16.0;
   return example;
 }
 
@@ -125,6 +129,7 @@ inline ActivationExample erf_example(double scale, double slope, double shift) {
                                 using boost::math::erf;
                                 return scale * erf(slope * x) + shift;
                               });
+  example.f_ulps = 8.0;
   example.sum_ulps = 6.0;
   example.crosses_zero = shift != 0.0;
   return example;
@@ -137,7 +142,7 @@ inline ActivationExample gaussian_example(double curvature, std::vector<Variance
   });
   example.networks = std::move(networks);
   example.largest_variance = curvature < 0.0 ? -0.1 / curvature : 4.0;
-  example.f_ulps = curvature < 0.0 ? 16.0 : 8.0;
+  example.f_ulps = 8.0;
   example.sum_ulps = example.f_ulps;
   return example;
 }
@@ -158,7 +163,7 @@ inline ActivationExample polynomial_example(ActivationSpec spec, std::vector<dou
   });
   example.networks = {network};
   example.crosses_zero = terms > 1;
-  example.f_ulps = terms > 1 ? 128.0 : 48.0;
+  example.f_ulps = terms > 1 ? 128.0 : 8.0;
   example.sum_ulps = example.f_ulps;
   return example;
 }
@@ -204,8 +209,8 @@ inline ActivationExample rectified_example(int degree, Variances network) {
                               });
   example.kinks = {0.0};
   example.networks = {network};
-  example.f_ulps = degree == 1 ? 48.0 : 32.0;
-  example.sum_ulps = 32.0;
+  example.f_ulps = degree == 1 ? 48.0 : 24.0;
+  example.sum_ulps = 24.0;
   return example;
 }
 

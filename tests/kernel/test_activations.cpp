@@ -241,6 +241,35 @@ TEST(FastDualsTest, VanishWhereTheyUnderflow) {
   });
 }
 
+/// Largest error, in eps, of exp and expm1 by way of duals whose exponents are exact.
+template <class Real>
+void check_exponentials() {
+  const double largest = sizeof(Real) == sizeof(float) ? 80.0 : 700.0;
+  double worst_exp = 0.0;
+  double worst_expm1 = 0.0;
+  for (int k = 0; k < 400; ++k) {
+    const double fraction = k / 400.0;
+    // Multiples of 1 / 128, dense towards 0.
+    const double e = std::round(128.0 * largest * fraction * fraction) / 128.0;
+    const double down = fast_f<Real>({"rbf", {}}, e / 4.0, e / 4.0, -e / 4.0);
+    const double up = fast_f<Real>({"exp", {}}, e / 2.0, e / 2.0, e / 2.0);
+    worst_exp = std::max({worst_exp, test::relative_error(down, exp(Digits50(-e))),
+                          test::relative_error(up, exp(Digits50(e)))});
+    const double sinh = fast_f<Real>({"sin", {}}, e, e, e);
+    const Digits50 exact = -boost::multiprecision::expm1(Digits50(-2 * e)) / 2;
+    worst_expm1 = std::max(worst_expm1, test::relative_error(sinh, exact));
+  }
+  EXPECT_LE(worst_exp, test::ulp_bound<Real>(2.0, 1.0));
+  EXPECT_LE(worst_expm1, test::ulp_bound<Real>(3.0, 1.0));
+}
+
+TEST(FastDualsTest, HaveExponentialsOfFullPrecision) {
+  test::for_each_simd_target([] {
+    check_exponentials<double>();
+    check_exponentials<float>();
+  });
+}
+
 TEST(FastDualsTest, KeepTheirDigitsInFloatForLargeVariances) {
   const double q = 1e18;
   test::for_each_simd_target([&] {

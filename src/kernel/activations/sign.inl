@@ -20,7 +20,7 @@ struct Sign : Parameterless {
     return {q1 * q2 > 0 ? Value(2 / pi * atan2(c, s)) : Value(0), Value(0)};
   }
 
-  /// The same; F within 6 eps of itself, also towards c = 0.
+  /// The same; F within 4 eps of itself, also towards c = 0.
   template <class Value>
   Duals<Value> fast(const Value& q1, const Value& q2, const Value& c) const {
     const Value s = sqrt(max(difference_of_products(q1, q2, c, c), Value(0)));

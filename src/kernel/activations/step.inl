@@ -15,7 +15,7 @@ struct Step : Parameterless {
     return {q1 * q2 > 0 ? Relu(ParameterValues{}).textbook(q1, q2, c).g : Value(0), Value(0)};
   }
 
-  /// The same; F within 6 eps of itself, also towards correlation -1.
+  /// The same; F within 4 eps of itself, also towards correlation -1.
   template <class Value>
   Duals<Value> fast(const Value& q1, const Value& q2, const Value& c) const {
     const Value s = sqrt(max(difference_of_products(q1, q2, c, c), Value(0)));
