@@ -59,9 +59,8 @@ TEST(InputsTest, Lee2018CountsAffineLayers) {
   EXPECT_EQ(run.kernel.architecture.depth, 20 + 1);
   EXPECT_EQ(run.data.subset, SubsetRule::per_class);
   EXPECT_EQ(run.data.train_offset, 10000);
-  EXPECT_EQ(run.data.preprocess,
-            (std::vector{PreprocessStep::unit_interval, PreprocessStep::center,
-                         PreprocessStep::standardize_samples}));
+  EXPECT_EQ(run.data.preprocess, (std::vector{PreprocessStep::unit_interval, PreprocessStep::center,
+                                              PreprocessStep::standardize_samples}));
 }
 
 TEST(InputsTest, CircleIsSynthetic) {
