@@ -130,6 +130,12 @@ class EqualDuals {
   }
 
   [[nodiscard]] Duals<long double> at(long double c) const {
+    if (has_slow_textbook(activation_)) {
+      const auto variance = static_cast<double>(q_);
+      const NearDuals duals = near_duals(activation_, variance, variance, c < 0 ? -1.0 : 1.0,
+                                         static_cast<double>(q_ - std::abs(c)));
+      return {duals.f, duals.g};
+    }
     if (coefficients_.empty()) {
       return scalar_duals(activation_, q_, q_, c);
     }
@@ -218,6 +224,11 @@ FusedTarget KernelEvaluator<Real>::Implementation::fused_target() const {
     target.has_kink = true;
     // The rules' disagreement, in each of many coefficients; what is left in the end is measured.
     target.noise = 4.0 * NumericalActivation::kDualTolerance;
+  }
+  if (has_slow_textbook(activation)) {
+    constexpr double kDoubleRounding = 2.5e-14;  // over many layers and coefficients
+    target.has_kink = true;
+    target.noise = kDoubleRounding;
   }
   target.evaluate = [weight, bias, q, steps](long double sign, long double gap,
                                              std::span<long double> nngp,
