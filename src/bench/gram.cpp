@@ -68,20 +68,13 @@ void take_memory(const std::shared_ptr<const ProcessGrid>& grid, std::int64_t n,
 }
 
 template <class Real>
-void measure(const Communicator& world, const Options& options, const GramOptions& gram_options) {
+void measure(const Communicator& world, const Options& options, const GramOptions& gram_options,
+             const Architecture& architecture) {
   const GridShape shape = parse_grid(options.grid, world.size());
   const auto grid = ProcessGrid::create(world, shape);
   const std::int64_t block = options.block.value_or(128);
   const BlockCyclic row_map(options.n, block, shape.rows, grid->row());
   const BlockCyclic col_map(options.n, block, shape.cols, grid->col());
-  const Architecture architecture{options.depth,
-                                  {gram_options.activation, {}},
-                                  gram_options.weight_variance,
-                                  gram_options.bias_variance,
-                                  FirstLayer::normalised};
-  if (const std::string problem = check_architecture(architecture); !problem.empty()) {
-    throw ConfigError(problem);
-  }
   const auto evaluator = std::make_shared<const KernelEvaluator<Real>>(architecture, options.d);
   std::shared_ptr<const KernelSamples<Real>> rows;
   std::shared_ptr<const KernelSamples<Real>> cols;
@@ -160,15 +153,23 @@ int main(int argc, char** argv) {
   app.add_option("--weight-variance", gram.weight_variance, "weight variance");
   app.add_option("--bias-variance", gram.bias_variance, "bias variance");
   return run_driver(argc, argv, app, options, [&](const Communicator& world) {
+    const Architecture architecture{options.depth,
+                                    {gram.activation, {}},
+                                    gram.weight_variance,
+                                    gram.bias_variance,
+                                    FirstLayer::normalised};
+    if (const std::string problem = check_architecture(architecture); !problem.empty()) {
+      throw ConfigError(problem);
+    }
     if (world.rank() == 0) {
       print_header(
           ",activation,type,data,weight_variance,bias_variance,clock_ghz,memory_cycles,"
           "epilogue_cycles");
     }
     if (options.precision == "double") {
-      measure<double>(world, options, gram);
+      measure<double>(world, options, gram, architecture);
     } else {
-      measure<float>(world, options, gram);
+      measure<float>(world, options, gram, architecture);
     }
   });
 }
