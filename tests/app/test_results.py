@@ -258,7 +258,8 @@ class ScreenTest(Case):
             matrix = 5000**2 * 8 / ranks
             self.assertLessEqual(timing["peak_resident_bytes"], 1.15 * timing["planned_bytes"])
             self.assertLess(1.15 * timing["planned_bytes"] - timing["peak_resident_bytes"], matrix)
-            self.assertGreater(timing["peak_resident_bytes"], matrix)
+            # The upper triangle is never written; only where there are huge pages does it take memory.
+            self.assertGreater(timing["peak_resident_bytes"], matrix / 2)
 
 
 class ToolsTest(Case):
