@@ -130,12 +130,6 @@ class EqualDuals {
   }
 
   [[nodiscard]] Duals<long double> at(long double c) const {
-    if (has_slow_textbook(activation_)) {
-      const auto variance = static_cast<double>(q_);
-      const NearDuals duals = near_duals(activation_, variance, variance, c < 0 ? -1.0 : 1.0,
-                                         static_cast<double>(q_ - std::abs(c)));
-      return {duals.f, duals.g};
-    }
     if (coefficients_.empty()) {
       return scalar_duals(activation_, q_, q_, c);
     }
@@ -191,6 +185,7 @@ struct KernelEvaluator<Real>::Implementation {
   /// A squared norm at which to fit: without a bias a homogeneous activation has the same function
   /// at every norm.
   [[nodiscard]] double fused_norm() const { return has_equal_norms() ? norms.largest : 1.0; }
+  [[nodiscard]] FusedTarget near_target() const;
   [[nodiscard]] FusedTarget fused_target() const;
   bool try_fused();
   bool try_series();
@@ -208,8 +203,39 @@ struct KernelEvaluator<Real>::Implementation {
                       std::int64_t col_begin) const;
 };
 
+/// The target where closed forms are slow in long double: the recursion that carries the distance
+/// from correlation 1 or -1, in double.
+template <class Real>
+FusedTarget KernelEvaluator<Real>::Implementation::near_target() const {
+  FusedTarget target;
+  target.depth = architecture.depth;
+  target.has_kink = true;
+  target.noise = 1e-14;  // rounding, in each of many coefficients
+  const double first = first_slope * fused_norm() + architecture.bias_variance;
+  std::vector<double> q = {first};
+  while (q.size() < static_cast<std::size_t>(architecture.depth)) {
+    q.push_back(architecture.weight_variance * scalar_diagonal(activation, q.back()).f +
+                architecture.bias_variance);
+  }
+  target.evaluate = [network = architecture, prepared = activation, q](
+                        long double sign, long double gap, std::span<long double> nngp,
+                        std::span<long double> ntk) {
+    const NearLayer layer{q.front(), q.front(), static_cast<double>(sign),
+                          static_cast<double>(gap * q.front())};
+    for_each_near_depth(network, prepared, network.depth, layer, [&](int depth, KernelPair pair) {
+      const auto index = static_cast<std::size_t>(depth - 1);
+      nngp[index] = pair.nngp / q[index];
+      ntk[index] = pair.ntk / q[index];
+    });
+  };
+  return target;
+}
+
 template <class Real>
 FusedTarget KernelEvaluator<Real>::Implementation::fused_target() const {
+  if (has_slow_textbook(activation)) {
+    return near_target();
+  }
   const long double weight = architecture.weight_variance;
   const long double bias = architecture.bias_variance;
   std::vector<EqualDuals> steps;
@@ -224,11 +250,6 @@ FusedTarget KernelEvaluator<Real>::Implementation::fused_target() const {
     target.has_kink = true;
     // The rules' disagreement, in each of many coefficients; what is left in the end is measured.
     target.noise = 4.0 * NumericalActivation::kDualTolerance;
-  }
-  if (has_slow_textbook(activation)) {
-    constexpr double kDoubleRounding = 2.5e-14;  // over many layers and coefficients
-    target.has_kink = true;
-    target.noise = kDoubleRounding;
   }
   target.evaluate = [weight, bias, q, steps](long double sign, long double gap,
                                              std::span<long double> nngp,
@@ -572,8 +593,12 @@ std::optional<KernelPair> KernelEvaluator<Real>::near_kernels(double x_squared_n
     return std::nullopt;
   }
   if (!kernel.fused) {
-    return ntkflow::near_kernels(kernel.architecture, kernel.activation, kernel.first_slope, depth,
-                                 x_norm, y_norm, correlation);
+    KernelPair kernels;
+    for_each_near_depth(
+        kernel.architecture, kernel.activation, depth,
+        first_near_layer(kernel.architecture, kernel.first_slope, x_norm, y_norm, correlation),
+        [&](int /*depth*/, KernelPair reached) { kernels = reached; });
+    return kernels;
   }
   const double scale = std::sqrt(diagonal(x_squared_norm, KernelType::nngp, depth) *
                                  diagonal(y_squared_norm, KernelType::nngp, depth));
