@@ -13,6 +13,7 @@
 #include "activation.hpp"
 #include "fused.hpp"
 #include "hermite.hpp"
+#include "hermite_table.hpp"
 #include "near_pair.hpp"
 #include "numerical_activation.hpp"
 #include "scalar_duals.hpp"
@@ -169,7 +170,8 @@ struct KernelEvaluator<Real>::Implementation {
   NormRange norms;
   EvaluationPath path = EvaluationPath::layered;
   std::optional<FusedKernel<Real>> fused;
-  std::vector<int> terms;  ///< of the series of each layer but the last; empty with closed forms
+  std::vector<HermiteTable> series;  ///< of each layer but the last; empty with closed forms
+  std::vector<int> terms;            ///< of each series
   std::string description;
   double error = kClosedFormError<Real>;
 
@@ -332,25 +334,36 @@ bool KernelEvaluator<Real>::Implementation::try_series() {
   // Terms grow with the variance, and a variance grows with the norm, but for activations that are
   // not monotonic: look at norms in between as well.
   constexpr int kSteps = 32;
-  std::vector<double> largest(static_cast<std::size_t>(architecture.depth));
+  struct Range {
+    double smallest = std::numeric_limits<double>::infinity();
+    double largest = 0.0;
+  };
+  std::vector<Range> ranges(static_cast<std::size_t>(architecture.depth));
   for (int step = 0; step <= kSteps; ++step) {
     const double share = static_cast<double>(step) / kSteps;
     const double squared_norm = norms.smallest + share * share * (norms.largest - norms.smallest);
     for_each_variance<double>(architecture, activation, first_slope, squared_norm,
                               [&](int layer, double q) {
-                                double& known = largest[static_cast<std::size_t>(layer - 1)];
-                                known = std::max(known, q);
+                                Range& range = ranges[static_cast<std::size_t>(layer - 1)];
+                                range.smallest = std::min(range.smallest, q);
+                                range.largest = std::max(range.largest, q);
                               });
   }
-  largest.pop_back();
+  ranges.pop_back();
   double bound = kSeriesTail<Real>;
-  for (const double q : largest) {
-    terms.push_back(hermite_terms(*activation.numerical, q, kSeriesTail<Real>, kMostTerms));
-    if (terms.back() == 0) {
+  const NumericalActivation& function = *activation.numerical;
+  for (const auto& [smallest, largest] : ranges) {
+    const int needed = hermite_terms(function, largest, kSeriesTail<Real>, kMostTerms);
+    if (needed > 0) {
+      series.emplace_back(function, needed, smallest, largest);
+    }
+    if (needed == 0 || series.back().error() > kSeriesTail<double>) {
+      series.clear();
       terms.clear();
       return false;
     }
-    bound = std::max(bound, activation.numerical->error_bound(q));
+    terms.push_back(needed);
+    bound = std::max(bound, function.error_bound(largest));
   }
   if (!terms.empty()) {
     error = bound;
@@ -417,7 +430,8 @@ SampleVariances<Real> KernelEvaluator<Real>::variances(
   const auto samples = static_cast<std::int64_t>(squared_norms.size());
   SampleVariances<Real> result(samples, kernel.architecture.depth,
                                std::accumulate(kernel.terms.begin(), kernel.terms.end(), 0));
-  std::vector<double> series(kMostTerms);
+  std::vector<double> row(kMostTerms);
+  std::vector<double> scratch(2 * kMostTerms);
   for (std::int64_t i = 0; i < samples; ++i) {
     const double squared_norm = squared_norms[static_cast<std::size_t>(i)];
     const double norm = std::sqrt(squared_norm);
@@ -430,12 +444,12 @@ SampleVariances<Real> KernelEvaluator<Real>::variances(
           result.layer(layer)[i] = q;
           const Real root = std::sqrt(q);
           result.factor(layer)[i] = kernel.fused ? root : root > Real(0) ? 1 / root : Real(0);
-          if (static_cast<std::size_t>(layer) > kernel.terms.size()) {
+          if (static_cast<std::size_t>(layer) > kernel.series.size()) {
             return;
           }
-          const auto terms = std::span(series).first(
-              static_cast<std::size_t>(kernel.terms[static_cast<std::size_t>(layer - 1)]));
-          hermite_coefficients(*kernel.activation.numerical, static_cast<double>(q), terms);
+          const HermiteTable& table = kernel.series[static_cast<std::size_t>(layer - 1)];
+          const auto terms = std::span(row).first(static_cast<std::size_t>(table.terms()));
+          table.evaluate(static_cast<double>(q), terms, scratch);
           for (const double term : terms) {
             result.coefficient(next++)[i] = static_cast<Real>(term);
           }
