@@ -182,7 +182,8 @@ struct KernelEvaluator<Real>::Implementation {
   }
   /// Whether the kernel is one function of the correlation.
   [[nodiscard]] bool is_one_function() const {
-    return architecture.depth > 1 &&
+    constexpr int kDeepest = 1024;  // fitting every depth takes a second there
+    return architecture.depth > 1 && architecture.depth <= kDeepest &&
            (has_equal_norms() || (architecture.bias_variance == 0.0 && homogeneity(activation)));
   }
 
