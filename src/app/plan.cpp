@@ -128,7 +128,6 @@ class Planner {
         "kernel by depth",
         {{"kernel matrix of each depth",
           bounded_bytes(matrices * static_cast<double>(local_elements(plan_, n_, n_) * kDouble))},
-         {"samples of one depth", slices_},
          {"transfer buffers", 2 * kGatherBytes}});
     work("kernel by depth", 2.0 * matrices * one_triangle(), matrices * square() * kDouble,
          kKernelRate);

@@ -190,8 +190,8 @@ void predict(const Communicator& comm, const CommandLine& line) {
           });
           norms = {comm.min(norms.smallest), comm.max(norms.largest)};
           collectively(comm, [&] {
-            evaluator = std::make_shared<const KernelEvaluator<double>>(
-                model.kernel.architecture, model.dimension, norms, model.kernel.evaluation);
+            evaluator = std::make_shared<const KernelEvaluator<double>>(model.kernel.architecture,
+                                                                        model.dimension, norms);
             train = std::make_shared<const KernelSamples<double>>(*evaluator, std::move(train_x));
             fresh = std::make_shared<const KernelSamples<double>>(*evaluator, std::move(fresh_x));
           });

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -99,24 +100,41 @@ Samples alternate(int repeats, Phase&& phase, Bare&& bare) {
   return samples;
 }
 
-inline void print_header() {
-  fmt::print(
-      "phase,version,n,d,depth,ranks,grid_rows,grid_cols,block,threads,precision,repeats,seconds,"
-      "min_seconds,bare_seconds,ratio,gflops,bare_gflops\n");
+inline double median(std::vector<double> values) {
+  return boost::math::statistics::median(values);
 }
 
-/// One CSV line: medians, ratio = seconds / bare_seconds, rates of all ranks together for `flops`
-/// operations. For rank 0. Local.
+/// The median of combine(phase, bare) over the pairs that were measured together: a disturbance of
+/// both, as by other programs, drops out of a ratio or difference.
+template <class Combine>
+double paired_median(const Samples& samples, Combine&& combine) {
+  std::vector<double> values(samples.phase.size());
+  std::transform(samples.phase.begin(), samples.phase.end(), samples.bare.begin(), values.begin(),
+                 combine);
+  return median(std::move(values));
+}
+
+/// @param more  names of further columns, each after a comma; likewise their values below
+inline void print_header(const std::string& more = "") {
+  fmt::print(
+      "phase,version,n,d,depth,ranks,grid_rows,grid_cols,block,threads,precision,repeats,seconds,"
+      "min_seconds,bare_seconds,ratio,gflops,bare_gflops{}\n",
+      more);
+}
+
+/// One CSV line: medians, of seconds / bare_seconds over pairs for the ratio, rates of all ranks
+/// together for `flops` operations. For rank 0. Local.
 inline void print_line(const std::string& phase, const Options& options, GridShape grid,
-                       std::int64_t block, double flops, Samples samples) {
-  const double seconds = boost::math::statistics::median(samples.phase);
-  const double bare_seconds = boost::math::statistics::median(samples.bare);
+                       std::int64_t block, double flops, const Samples& samples,
+                       const std::string& more = "") {
+  const double seconds = median(samples.phase);
+  const double bare_seconds = median(samples.bare);
   const double min_seconds = *std::min_element(samples.phase.begin(), samples.phase.end());
-  fmt::print("{},{},{},{},{},{},{},{},{},{},{},{},{:.6f},{:.6f},{:.6f},{:.3f},{:.2f},{:.2f}\n",
+  fmt::print("{},{},{},{},{},{},{},{},{},{},{},{},{:.6f},{:.6f},{:.6f},{:.3f},{:.2f},{:.2f}{}\n",
              phase, NTKFLOW_VERSION, options.n, options.d, options.depth, grid.rows * grid.cols,
              grid.rows, grid.cols, block, options.threads, options.precision, options.repeats,
-             seconds, min_seconds, bare_seconds, seconds / bare_seconds, flops / seconds * 1e-9,
-             flops / bare_seconds * 1e-9);
+             seconds, min_seconds, bare_seconds, paired_median(samples, std::divides<>()),
+             flops / seconds * 1e-9, flops / bare_seconds * 1e-9, more);
   std::fflush(stdout);
 }
 

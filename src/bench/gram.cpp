@@ -1,23 +1,37 @@
 // Measures the distributed Gram matrix against the matrix products of the same tiles alone, on the
-// same ranks in the same run: what is left is the price of the kernel's recursion, of the diagonal
-// and of the search for nearly equal samples.
+// same ranks in the same run: what is left is the price of new memory, of the kernel's recursion,
+// of the diagonal and of the search for nearly equal samples.
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
+#include <vector>
 
 #include <ntkflow/base/random.hpp>
 #include <ntkflow/gram/kernel_matrix.hpp>
 #include <ntkflow/gram/tiles.hpp>
 
 #include "bench_support.hpp"
+#include "clock_rate.hpp"
 
 namespace ntkflow::bench {
 namespace {
 
-/// Samples with the norm of data on the sphere, |x|^2 = d, and correlations between 0.4 and 0.6 as
-/// images have them.
+/// What this driver measures beside the options of all.
+struct GramOptions {
+  std::string activation = "relu";
+  std::string type = "ntk";
+  std::string data = "sphere";
+  double weight_variance = 2.0;
+  double bias_variance = 0.01;
+};
+
+/// Samples with correlations between 0.4 and 0.6, as images have them. On the sphere |x|^2 = d; raw
+/// norms lie between 5^(-1/2) and 5^(1/2) times that of the sphere.
 template <class Real>
-Matrix<Real> make_samples(const BlockCyclic& map, std::int64_t d) {
+Matrix<Real> make_samples(const BlockCyclic& map, std::int64_t d, bool is_raw) {
   const RandomStream stream(1, 0);
   Matrix<Real> x(d, map.local_size());
   for (std::int64_t j = 0; j < x.cols(); ++j) {
@@ -28,7 +42,9 @@ Matrix<Real> make_samples(const BlockCyclic& map, std::int64_t d) {
           1.0 + 2.0 * (stream.uniform(position, static_cast<std::uint64_t>(i)) - 0.5) * 1.7);
       norm += static_cast<double>(x(i, j)) * static_cast<double>(x(i, j));
     }
-    const auto factor = static_cast<Real>(std::sqrt(static_cast<double>(d) / norm));
+    const double scale =
+        is_raw ? std::pow(5.0, stream.uniform(position, static_cast<std::uint64_t>(d)) - 0.5) : 1.0;
+    const auto factor = static_cast<Real>(scale * std::sqrt(static_cast<double>(d) / norm));
     for (std::int64_t i = 0; i < d; ++i) {
       x(i, j) *= factor;
     }
@@ -36,9 +52,24 @@ Matrix<Real> make_samples(const BlockCyclic& map, std::int64_t d) {
   return x;
 }
 
+/// Makes a matrix and writes to each page of its lower triangle, as whoever fills one has to.
+/// Local.
 template <class Real>
-void measure(const Communicator& world, const Options& options, const Architecture& architecture,
-             KernelType type) {
+void take_memory(const std::shared_ptr<const ProcessGrid>& grid, std::int64_t n,
+                 std::int64_t block) {
+  constexpr std::int64_t kPage = 4096 / static_cast<std::int64_t>(sizeof(Real));
+  DistMatrix<Real> k(grid, n, n, block);
+  for (std::int64_t j = 0; j < k.local_cols(); ++j) {
+    for (std::int64_t i = k.row_map().local_count_below(k.col_map().to_global({j}));
+         i < k.local_rows(); i += kPage) {
+      k.local()(i, j) = Real{1};
+    }
+  }
+}
+
+template <class Real>
+void measure(const Communicator& world, const Options& options, const GramOptions& gram_options,
+             const Architecture& architecture) {
   const GridShape shape = parse_grid(options.grid, world.size());
   const auto grid = ProcessGrid::create(world, shape);
   const std::int64_t block = options.block.value_or(128);
@@ -49,18 +80,32 @@ void measure(const Communicator& world, const Options& options, const Architectu
   std::shared_ptr<const KernelSamples<Real>> cols;
   std::optional<DistMatrix<Real>> products;
   collectively(world, [&] {
-    rows = std::make_shared<const KernelSamples<Real>>(*evaluator,
-                                                       make_samples<Real>(row_map, options.d));
-    cols = std::make_shared<const KernelSamples<Real>>(*evaluator,
-                                                       make_samples<Real>(col_map, options.d));
+    const bool is_raw = gram_options.data == "raw";
+    rows = std::make_shared<const KernelSamples<Real>>(
+        *evaluator, make_samples<Real>(row_map, options.d, is_raw));
+    cols = std::make_shared<const KernelSamples<Real>>(
+        *evaluator, make_samples<Real>(col_map, options.d, is_raw));
     products.emplace(grid, options.n, options.n, block);
   });
+  const KernelType type = gram_options.type == "ntk" ? KernelType::ntk : KernelType::nngp;
   const KernelMatrix<Real> kernel(grid, evaluator, type, row_map, rows, col_map, cols);
 
+  std::vector<double> memory;
+  std::vector<double> clock;
   const auto gram = [&] {
+    // Also for the kernel matrix's sake: memory that a virtual machine has given back to its host
+    // is there again.
+    memory.push_back(timed(world, [&] { take_memory<Real>(grid, options.n, block); }));
+    clock.push_back(clock_rate());
     return timed(world,
                  [&] { (void)kernel.assemble_symmetric(Triangle::lower, silent_monitor()); });
   };
+  double entries = 0.0;
+  for_each_lower_tile(row_map, col_map,
+                      [&](std::int64_t, std::int64_t, std::int64_t m, std::int64_t n) {
+                        entries += static_cast<double>(m * n);
+                      });
+  world.sum(std::span(&entries, 1));
   const auto bare = [&] {
     return timed(world, [&] {
       for_each_lower_tile(row_map, col_map,
@@ -75,36 +120,56 @@ void measure(const Communicator& world, const Options& options, const Architectu
   const Samples samples = alternate(options.repeats, gram, bare);
   if (world.rank() == 0) {
     const auto n = static_cast<double>(options.n);
-    print_line("gram", options, shape, block, n * n * static_cast<double>(options.d), samples);
+    const double hertz = median(clock);
+    const double cycles_per_second = hertz * world.size() / entries;
+    print_line(
+        "gram", options, shape, block, n * n * static_cast<double>(options.d), samples,
+        fmt::format(",{},{},{},{},{},{:.3f},{:.2f},{:.2f}", gram_options.activation,
+                    gram_options.type, gram_options.data, gram_options.weight_variance,
+                    gram_options.bias_variance, hertz * 1e-9, median(memory) * cycles_per_second,
+                    paired_median(samples, std::minus<>()) * cycles_per_second));
   }
 }
 
 }  // namespace
 }  // namespace ntkflow::bench
 
+// NOLINTNEXTLINE(bugprone-exception-escape): MpiSession ends all ranks on an uncaught one
 int main(int argc, char** argv) {
   using namespace ntkflow;         // NOLINT(google-build-using-namespace): the driver's only scope
   using namespace ntkflow::bench;  // NOLINT(google-build-using-namespace)
   CLI::App app(
-      "Lower triangle of the Gram matrix against the bare products of the same tiles, as CSV.");
+      "Lower triangle of the Gram matrix against the bare products of the same tiles, as CSV. "
+      "epilogue_cycles is what the Gram matrix takes beyond them, in clock cycles per entry; "
+      "memory_cycles of that is the price of new memory.");
   Options options;
-  std::string activation = "relu";
-  std::string type = "ntk";
+  GramOptions gram;
   add_options(app, options);
-  app.add_option("--activation", activation, "activation by name")
+  app.add_option("--activation", gram.activation, "activation by name")
       ->check(CLI::IsMember(activation_names()));
-  app.add_option("--type", type, "kernel")->check(CLI::IsMember({"ntk", "nngp"}));
+  app.add_option("--type", gram.type, "kernel")->check(CLI::IsMember({"ntk", "nngp"}));
+  app.add_option("--data", gram.data, "samples of equal norm, or with norms as of raw images")
+      ->check(CLI::IsMember({"sphere", "raw"}));
+  app.add_option("--weight-variance", gram.weight_variance, "weight variance");
+  app.add_option("--bias-variance", gram.bias_variance, "bias variance");
   return run_driver(argc, argv, app, options, [&](const Communicator& world) {
-    const Architecture architecture{
-        options.depth, {activation, {}}, 2.0, 0.01, FirstLayer::normalised};
-    const KernelType kernel_type = type == "ntk" ? KernelType::ntk : KernelType::nngp;
+    const Architecture architecture{options.depth,
+                                    {gram.activation, {}},
+                                    gram.weight_variance,
+                                    gram.bias_variance,
+                                    FirstLayer::normalised};
+    if (const std::string problem = check_architecture(architecture); !problem.empty()) {
+      throw ConfigError(problem);
+    }
     if (world.rank() == 0) {
-      print_header();
+      print_header(
+          ",activation,type,data,weight_variance,bias_variance,clock_ghz,memory_cycles,"
+          "epilogue_cycles");
     }
     if (options.precision == "double") {
-      measure<double>(world, options, architecture, kernel_type);
+      measure<double>(world, options, gram, architecture);
     } else {
-      measure<float>(world, options, architecture, kernel_type);
+      measure<float>(world, options, gram, architecture);
     }
   });
 }

@@ -89,21 +89,28 @@ KernelMatrix<Real>::KernelMatrix(std::shared_ptr<const ProcessGrid> grid,
 
 template <class Real>
 void KernelMatrix<Real>::evaluate_tile(std::int64_t row, std::int64_t col,
-                                       MatrixView<Real> out) const {
+                                       std::span<const MatrixView<Real>> out) const {
   const std::int64_t d = row_samples_->dimension();
+  const MatrixView<Real>& products = out.back();
+  const std::int64_t m = products.rows;
+  const std::int64_t n = products.cols;
   multiply<Real>(Transpose::yes, Transpose::no, Real{1},
-                 row_samples_->x().view().block(0, row, d, out.rows),
-                 col_samples_->x().view().block(0, col, d, out.cols), Real{0}, out);
+                 row_samples_->x().view().block(0, row, d, m),
+                 col_samples_->x().view().block(0, col, d, n), Real{0}, products);
 
   // Strips of columns are independent, so the threads of this rank share them; BLAS uses the same
   // threads above. No exception may leave the loop: one waits until it has ended.
-  const std::int64_t strips = (out.cols + kStrip - 1) / kStrip;
+  const std::int64_t strips = (n + kStrip - 1) / kStrip;
   std::exception_ptr failure;
 #pragma omp parallel for schedule(static)
   for (std::int64_t strip = 0; strip < strips; ++strip) {
-    const std::int64_t j = strip * kStrip;
     try {
-      turn_into_kernels(row, col + j, out.block(0, j, out.rows, std::min(kStrip, out.cols - j)));
+      const std::int64_t j = strip * kStrip;
+      std::vector<MatrixView<Real>> parts;
+      for (const MatrixView<Real>& matrix : out) {
+        parts.push_back(matrix.block(0, j, m, std::min(kStrip, n - j)));
+      }
+      turn_into_kernels(row, col + j, parts);
     } catch (...) {
 #pragma omp critical
       failure = std::current_exception();
@@ -116,8 +123,9 @@ void KernelMatrix<Real>::evaluate_tile(std::int64_t row, std::int64_t col,
 
 template <class Real>
 void KernelMatrix<Real>::turn_into_kernels(std::int64_t row, std::int64_t col,
-                                           MatrixView<Real> part) const {
-  const std::int64_t n = part.cols;
+                                           std::span<const MatrixView<Real>> parts) const {
+  const MatrixView<Real>& products = parts.back();
+  const std::int64_t n = products.cols;
   const std::int64_t d = row_samples_->dimension();
   const SampleVariances<Real>& rows = row_samples_->variances();
   const SampleVariances<Real>& cols = col_samples_->variances();
@@ -127,98 +135,112 @@ void KernelMatrix<Real>::turn_into_kernels(std::int64_t row, std::int64_t col,
   std::array<std::int64_t, kTileRows * kStrip> memory;
   std::array<std::span<const std::int64_t>, kStrip> found;
   for (std::int64_t k = 0; k < n; ++k) {
-    const std::span<const Real> products(part.column(k), static_cast<std::size_t>(part.rows));
-    found[k] = evaluator_->near_parallel(products, rows, row, cols, col + k,
+    const std::span<const Real> column(products.column(k), static_cast<std::size_t>(products.rows));
+    found[k] = evaluator_->near_parallel(column, rows, row, cols, col + k,
                                          std::span(memory).subspan(k * kTileRows, kTileRows));
     for (const std::int64_t i : found[k]) {
-      part.column(k)[i] = static_cast<Real>(
+      products.column(k)[i] = static_cast<Real>(
           accurate_dot(row_samples_->x().column(row + i), col_samples_->x().column(col + k), d));
     }
   }
-  const MatrixView<Real> none;
-  evaluator_->evaluate(part, rows, row, cols, col, type_ == KernelType::nngp ? part : none,
-                       type_ == KernelType::ntk ? part : none);
+  if (parts.size() > 1) {
+    const std::span<const MatrixView<Real>> none;
+    evaluator_->evaluate_depths(products, rows, row, cols, col,
+                                type_ == KernelType::nngp ? parts : none,
+                                type_ == KernelType::ntk ? parts : none);
+  } else {
+    const MatrixView<Real> none;
+    evaluator_->evaluate(products, rows, row, cols, col,
+                         type_ == KernelType::nngp ? products : none,
+                         type_ == KernelType::ntk ? products : none);
+  }
   for (std::int64_t k = 0; k < n; ++k) {
     for (const std::int64_t i : found[k]) {
-      replace_near(row + i, col + k, part.column(k)[i]);
+      replace_near(row + i, col + k, i, k, parts);
     }
   }
 }
 
 template <class Real>
-void KernelMatrix<Real>::replace_near(std::int64_t row, std::int64_t col, Real& value) const {
+void KernelMatrix<Real>::replace_near(std::int64_t row, std::int64_t col, std::int64_t i,
+                                      std::int64_t k,
+                                      std::span<const MatrixView<Real>> parts) const {
   const auto row_norm = row_samples_->squared_norms()[static_cast<std::size_t>(row)];
   const auto col_norm = col_samples_->squared_norms()[static_cast<std::size_t>(col)];
   const auto correlation = near_correlation(
       row_samples_->x().column(row), col_samples_->x().column(col), row_samples_->dimension());
-  const auto near =
-      evaluator_->near_kernels(row_norm, col_norm, correlation, evaluator_->architecture().depth);
-  if (near) {
-    value = static_cast<Real>(type_ == KernelType::ntk ? near->ntk : near->nngp);
+  int depth = first_depth(parts.size());
+  for (const MatrixView<Real>& part : parts) {
+    if (const auto near = evaluator_->near_kernels(row_norm, col_norm, correlation, depth++)) {
+      part.column(k)[i] = static_cast<Real>(type_ == KernelType::ntk ? near->ntk : near->nngp);
+    }
   }
 }
 
 template <class Real>
 void KernelMatrix<Real>::set_diagonal(std::int64_t row, std::int64_t col,
-                                      MatrixView<Real> tile) const {
-  for (std::int64_t j = 0; j < tile.cols; ++j) {
+                                      std::span<const MatrixView<Real>> tiles) const {
+  for (std::int64_t j = 0; j < tiles.back().cols; ++j) {
     const GlobalIndex g = col_map_.to_global({col + j});
-    if (row_map_.is_mine(g)) {
-      const std::int64_t i = row_map_.to_local(g).value - row;
-      if (i >= 0 && i < tile.rows) {
-        const double norm = col_samples_->squared_norms()[static_cast<std::size_t>(col + j)];
-        tile.data[i + j * tile.ld] = static_cast<Real>(evaluator_->diagonal(norm, type_));
-      }
+    if (!row_map_.is_mine(g)) {
+      continue;
+    }
+    const std::int64_t i = row_map_.to_local(g).value - row;
+    if (i < 0 || i >= tiles.back().rows) {
+      continue;
+    }
+    const double norm = col_samples_->squared_norms()[static_cast<std::size_t>(col + j)];
+    int depth = first_depth(tiles.size());
+    for (const MatrixView<Real>& tile : tiles) {
+      tile.column(j)[i] = static_cast<Real>(evaluator_->diagonal(norm, type_, depth++));
     }
   }
 }
 
 template <class Real>
 DistMatrix<Real> KernelMatrix<Real>::assemble_symmetric(Triangle triangle, Monitor& monitor) const {
-  NTKFLOW_EXPECTS(rows() == cols(), rows(), cols());
-  std::unique_ptr<DistMatrix<Real>> k;
-  collectively(grid_->comm(),
-               [&] { k = std::make_unique<DistMatrix<Real>>(grid_, rows(), cols(), block()); });
-  const MatrixView<Real> local = k->local();
-  const auto fill = [&](std::int64_t row, std::int64_t col, std::int64_t m, std::int64_t n) {
-    const MatrixView<Real> tile = local.block(row, col, m, n);
-    evaluate_tile(row, col, tile);
-    set_diagonal(row, col, tile);
-    if (triangle == Triangle::lower) {
-      clear_above(0, row_map_, col_map_, row, col, tile);
-    }
-    monitor.progress(col, local.cols);
-  };
-  collectively(grid_->comm(), [&] {
-    if (triangle == Triangle::both) {
-      for_each_tile(local.rows, local.cols, fill);
-    } else {
-      for_each_lower_tile(row_map_, col_map_, fill);
-    }
-  });
-  return std::move(*k);
+  return std::move(assemble(1, triangle, monitor).front());
 }
 
 template <class Real>
 std::vector<DistMatrix<Real>> KernelMatrix<Real>::assemble_symmetric_by_depth(
     Monitor& monitor) const {
-  Architecture architecture = evaluator_->architecture();
-  const int depth = architecture.depth;
+  return assemble(static_cast<std::size_t>(evaluator_->architecture().depth), Triangle::both,
+                  monitor);
+}
+
+template <class Real>
+std::vector<DistMatrix<Real>> KernelMatrix<Real>::assemble(std::size_t depths, Triangle triangle,
+                                                           Monitor& monitor) const {
+  NTKFLOW_EXPECTS(rows() == cols(), rows(), cols());
   std::vector<DistMatrix<Real>> matrices;
-  for (architecture.depth = 1; architecture.depth <= depth; ++architecture.depth) {
-    std::unique_ptr<const KernelMatrix> kernel;
-    collectively(grid_->comm(), [&] {
-      const auto evaluator =
-          std::make_shared<const KernelEvaluator<Real>>(architecture, row_samples_->dimension());
-      const auto samples_of = [&](const KernelSamples<Real>& samples) {
-        return std::make_shared<const KernelSamples<Real>>(*evaluator, samples.x().clone());
-      };
-      kernel = std::make_unique<const KernelMatrix>(grid_, evaluator, type_, row_map_,
-                                                    samples_of(*row_samples_), col_map_,
-                                                    samples_of(*col_samples_));
-    });
-    matrices.push_back(kernel->assemble_symmetric(Triangle::both, monitor));
-  }
+  collectively(grid_->comm(), [&] {
+    for (std::size_t k = 0; k < depths; ++k) {
+      matrices.emplace_back(grid_, rows(), cols(), block());
+    }
+  });
+  const std::int64_t local_cols = matrices.front().local_cols();
+  const auto fill = [&](std::int64_t row, std::int64_t col, std::int64_t m, std::int64_t n) {
+    std::vector<MatrixView<Real>> tiles;
+    for (DistMatrix<Real>& matrix : matrices) {
+      tiles.push_back(matrix.local().block(row, col, m, n));
+    }
+    evaluate_tile(row, col, tiles);
+    set_diagonal(row, col, tiles);
+    if (triangle == Triangle::lower) {
+      for (const MatrixView<Real>& tile : tiles) {
+        clear_above(0, row_map_, col_map_, row, col, tile);
+      }
+    }
+    monitor.progress(col, local_cols);
+  };
+  collectively(grid_->comm(), [&] {
+    if (triangle == Triangle::both) {
+      for_each_tile(matrices.front().local_rows(), local_cols, fill);
+    } else {
+      for_each_lower_tile(row_map_, col_map_, fill);
+    }
+  });
   return matrices;
 }
 
@@ -234,7 +256,8 @@ DistMatrix<Real> KernelMatrix<Real>::assemble_columns(std::int64_t begin, std::i
   collectively(grid_->comm(), [&] {
     for_each_tile(local.rows, local.cols,
                   [&](std::int64_t row, std::int64_t col, std::int64_t m, std::int64_t n) {
-                    evaluate_tile(row, first + col, local.block(row, col, m, n));
+                    const MatrixView<Real> tile = local.block(row, col, m, n);
+                    evaluate_tile(row, first + col, std::span(&tile, 1));
                   });
   });
   return std::move(*k);
@@ -256,8 +279,8 @@ Matrix<double> KernelMatrix<Real>::multiply_symmetric(const Matrix<double>& x,
         row_map_, col_map_,
         [&](std::int64_t row, std::int64_t col, std::int64_t m, std::int64_t n) {
           const MatrixView<Real> tile(tile_buffer.data(), m, n, kTileRows);
-          evaluate_tile(row, col, tile);
-          set_diagonal(row, col, tile);
+          evaluate_tile(row, col, std::span(&tile, 1));
+          set_diagonal(row, col, std::span(&tile, 1));
           // Above the diagonal another tile has the pair; on it the pair counts once.
           clear_above(0, row_map_, col_map_, row, col, tile);
           accumulate<Real>(Transpose::no, tile, x_cols.view().block(col, 0, n, x.cols()), scratch,
@@ -288,7 +311,7 @@ Matrix<double> KernelMatrix<Real>::multiply_transposed(const Matrix<double>& x,
     for_each_tile(x_rows.rows(), sums.rows(),
                   [&](std::int64_t row, std::int64_t col, std::int64_t m, std::int64_t n) {
                     const MatrixView<Real> tile(tile_buffer.data(), m, n, kTileRows);
-                    evaluate_tile(row, col, tile);
+                    evaluate_tile(row, col, std::span(&tile, 1));
                     accumulate<Real>(Transpose::yes, tile, x_rows.view().block(row, 0, m, x.cols()),
                                      scratch, col, sums);
                     monitor.progress(col, sums.rows());

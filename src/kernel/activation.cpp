@@ -19,6 +19,10 @@ namespace {
 
 enum class EntryKind { closed_form, numerical, expression };
 
+/// The kinks of an expression: searched for where they are not given.
+constexpr std::array<ParameterRule, 1> kExpressionRules{
+    {{"kinks", std::nullopt, -1e6, 1e6, ParameterKind::optional_list}}};
+
 /// What the lists say about one activation.
 struct Entry {
   std::string_view name;
@@ -46,7 +50,7 @@ std::vector<Entry> make_entries(ActivationList<Activations...> /*list*/) {
   for (const NumericalEntry& entry : numerical_entries()) {
     all.push_back({entry.name, entry.rules, EntryKind::numerical, index++, {}});
   }
-  all.push_back({"expression", {}, EntryKind::expression, 0, {}});
+  all.push_back({"expression", kExpressionRules, EntryKind::expression, 0, {}});
   return all;
 }
 
@@ -95,14 +99,34 @@ std::string describe(const ParameterRule& rule) {
     case ParameterKind::list:
       text << "a list of 1 to " << kMostListed << " numbers";
       break;
+    case ParameterKind::optional_list:
+      text << "a list of numbers";
+      break;
   }
   text << " between " << rule.lowest << " and " << rule.highest;
   return text.str();
 }
 
+bool is_list(const ParameterRule& rule) {
+  return rule.kind == ParameterKind::list || rule.kind == ParameterKind::optional_list;
+}
+
+bool is_required(const ParameterRule& rule) {
+  return !rule.fallback && rule.kind != ParameterKind::optional_list;
+}
+
 bool has_possible_count(const ActivationSpec::Parameter& parameter, const ParameterRule& rule) {
   const std::size_t count = parameter.values.size();
-  return rule.kind == ParameterKind::list ? count >= 1 && count <= kMostListed : count == 1;
+  switch (rule.kind) {
+    case ParameterKind::real:
+    case ParameterKind::integer:
+      return count == 1;
+    case ParameterKind::list:
+      return count >= 1 && count <= kMostListed;
+    case ParameterKind::optional_list:
+      return true;
+  }
+  return false;
 }
 
 bool is_possible_value(double value, const ParameterRule& rule) {
@@ -140,20 +164,10 @@ std::shared_ptr<const NumericalActivation> from_expression(const ActivationSpec&
       spec.parameters.empty() ? std::nullopt : std::optional(spec.parameters.front().values));
 }
 
-/// The problem of an expression or of its parameters, which are its kinks if any: any number of
-/// them may be declared, also none.
+/// The problem of an expression as one sentence, or empty.
 std::string check_expression(const ActivationSpec& spec) {
   if (spec.expression.empty()) {
     return "activation 'expression' needs the expression, a function of x";
-  }
-  for (const auto& parameter : spec.parameters) {
-    if (parameter.name != "kinks" || spec.parameters.size() > 1) {
-      return "an expression has the parameter 'kinks' at most, found '" + parameter.name + "'";
-    }
-    if (!std::all_of(parameter.values.begin(), parameter.values.end(),
-                     [](double kink) { return std::isfinite(kink); })) {
-      return "the kinks of an expression must be finite numbers";
-    }
   }
   try {
     static_cast<void>(from_expression(spec));
@@ -200,8 +214,8 @@ std::vector<ActivationParameter> activation_parameters(const std::string& name) 
   std::vector<ActivationParameter> parameters;
   if (const Entry* entry = find_entry(name)) {
     for (const ParameterRule& rule : entry->rules) {
-      parameters.push_back({std::string(rule.name), describe(rule), rule.fallback,
-                            rule.kind == ParameterKind::list, !rule.fallback});
+      parameters.push_back({std::string(rule.name), describe(rule), rule.fallback, is_list(rule),
+                            is_required(rule)});
     }
   }
   return parameters;
@@ -214,7 +228,7 @@ bool is_possible(const std::string& activation, const ActivationSpec::Parameter&
 
 bool is_list(const std::string& activation, const ActivationSpec::Parameter& parameter) {
   const ParameterRule* rule = find_rule(activation, parameter.name);
-  return parameter.values.size() != 1 || (rule != nullptr && rule->kind == ParameterKind::list);
+  return parameter.values.size() != 1 || (rule != nullptr && is_list(*rule));
 }
 
 std::string check_activation(const ActivationSpec& spec) {
@@ -223,13 +237,12 @@ std::string check_activation(const ActivationSpec& spec) {
     return "unknown activation '" + spec.name + "'; known are " +
            join(entries(), [](const Entry& known) { return known.name; });
   }
-  if (entry->kind == EntryKind::expression) {
-    return check_expression(spec);
-  }
-  if (!spec.expression.empty()) {
-    return "activation '" + spec.name + "' takes no expression";
-  }
   std::string problem = check_parameters(spec, entry->rules);
+  if (problem.empty() && entry->kind == EntryKind::expression) {
+    problem = check_expression(spec);
+  } else if (!spec.expression.empty()) {
+    problem = "activation '" + spec.name + "' takes no expression";
+  }
   if (problem.empty() && second_moment(spec) == 0.0) {
     problem = "activation '" + spec.name;
     problem += "' is zero everywhere with these parameters, and so would be its kernels";
@@ -259,7 +272,7 @@ std::string check_parameters(const ActivationSpec& spec, std::span<const Paramet
     }
   }
   for (const ParameterRule& rule : rules) {
-    if (!rule.fallback && !is_given(spec, rule)) {
+    if (is_required(rule) && !is_given(spec, rule)) {
       std::string text = "activation '" + spec.name + "' needs the parameter '";
       text += rule.name;
       text += "'";

@@ -43,8 +43,9 @@ class NearAngle {
   double gap;
 };
 
-/// What a parameter may be: a number, a whole number, or a list of 1 to kMostListed numbers.
-enum class ParameterKind { real, integer, list };
+/// What a parameter may be: a number, a whole number, a list of 1 to kMostListed numbers, or a list
+/// that may be empty or, which is something else, absent.
+enum class ParameterKind { real, integer, list, optional_list };
 inline constexpr std::size_t kMostListed = 17;
 
 /// A parameter of an activation: its name in the configuration, the value when absent (none: it

@@ -13,6 +13,7 @@
 #include "activation.hpp"
 #include "fused.hpp"
 #include "hermite.hpp"
+#include "hermite_table.hpp"
 #include "near_pair.hpp"
 #include "numerical_activation.hpp"
 #include "scalar_duals.hpp"
@@ -169,7 +170,8 @@ struct KernelEvaluator<Real>::Implementation {
   NormRange norms;
   EvaluationPath path = EvaluationPath::layered;
   std::optional<FusedKernel<Real>> fused;
-  std::vector<int> terms;  ///< of the series of each layer but the last; empty with closed forms
+  std::vector<HermiteTable> series;  ///< of each layer but the last; empty with closed forms
+  std::vector<int> terms;            ///< of each series
   std::string description;
   double error = kClosedFormError<Real>;
 
@@ -185,6 +187,7 @@ struct KernelEvaluator<Real>::Implementation {
   /// A squared norm at which to fit: without a bias a homogeneous activation has the same function
   /// at every norm.
   [[nodiscard]] double fused_norm() const { return has_equal_norms() ? norms.largest : 1.0; }
+  [[nodiscard]] FusedTarget near_target() const;
   [[nodiscard]] FusedTarget fused_target() const;
   bool try_fused();
   bool try_series();
@@ -202,8 +205,39 @@ struct KernelEvaluator<Real>::Implementation {
                       std::int64_t col_begin) const;
 };
 
+/// The target where closed forms are slow in long double: the recursion that carries the distance
+/// from correlation 1 or -1, in double.
+template <class Real>
+FusedTarget KernelEvaluator<Real>::Implementation::near_target() const {
+  FusedTarget target;
+  target.depth = architecture.depth;
+  target.has_kink = true;
+  target.noise = 1e-14;  // rounding, in each of many coefficients
+  const double first = first_slope * fused_norm() + architecture.bias_variance;
+  std::vector<double> q = {first};
+  while (q.size() < static_cast<std::size_t>(architecture.depth)) {
+    q.push_back(architecture.weight_variance * scalar_diagonal(activation, q.back()).f +
+                architecture.bias_variance);
+  }
+  target.evaluate = [network = architecture, prepared = activation, q](
+                        long double sign, long double gap, std::span<long double> nngp,
+                        std::span<long double> ntk) {
+    const NearLayer layer{q.front(), q.front(), static_cast<double>(sign),
+                          static_cast<double>(gap * q.front())};
+    for_each_near_depth(network, prepared, network.depth, layer, [&](int depth, KernelPair pair) {
+      const auto index = static_cast<std::size_t>(depth - 1);
+      nngp[index] = pair.nngp / q[index];
+      ntk[index] = pair.ntk / q[index];
+    });
+  };
+  return target;
+}
+
 template <class Real>
 FusedTarget KernelEvaluator<Real>::Implementation::fused_target() const {
+  if (has_slow_textbook(activation)) {
+    return near_target();
+  }
   const long double weight = architecture.weight_variance;
   const long double bias = architecture.bias_variance;
   std::vector<EqualDuals> steps;
@@ -300,25 +334,36 @@ bool KernelEvaluator<Real>::Implementation::try_series() {
   // Terms grow with the variance, and a variance grows with the norm, but for activations that are
   // not monotonic: look at norms in between as well.
   constexpr int kSteps = 32;
-  std::vector<double> largest(static_cast<std::size_t>(architecture.depth));
+  struct Range {
+    double smallest = std::numeric_limits<double>::infinity();
+    double largest = 0.0;
+  };
+  std::vector<Range> ranges(static_cast<std::size_t>(architecture.depth));
   for (int step = 0; step <= kSteps; ++step) {
     const double share = static_cast<double>(step) / kSteps;
     const double squared_norm = norms.smallest + share * share * (norms.largest - norms.smallest);
     for_each_variance<double>(architecture, activation, first_slope, squared_norm,
                               [&](int layer, double q) {
-                                double& known = largest[static_cast<std::size_t>(layer - 1)];
-                                known = std::max(known, q);
+                                Range& range = ranges[static_cast<std::size_t>(layer - 1)];
+                                range.smallest = std::min(range.smallest, q);
+                                range.largest = std::max(range.largest, q);
                               });
   }
-  largest.pop_back();
+  ranges.pop_back();
   double bound = kSeriesTail<Real>;
-  for (const double q : largest) {
-    terms.push_back(hermite_terms(*activation.numerical, q, kSeriesTail<Real>, kMostTerms));
-    if (terms.back() == 0) {
+  const NumericalActivation& function = *activation.numerical;
+  for (const auto& [smallest, largest] : ranges) {
+    const int needed = hermite_terms(function, largest, kSeriesTail<Real>, kMostTerms);
+    if (needed > 0) {
+      series.emplace_back(function, needed, smallest, largest);
+    }
+    if (needed == 0 || series.back().error() > kSeriesTail<double>) {
+      series.clear();
       terms.clear();
       return false;
     }
-    bound = std::max(bound, activation.numerical->error_bound(q));
+    terms.push_back(needed);
+    bound = std::max(bound, function.error_bound(largest));
   }
   if (!terms.empty()) {
     error = bound;
@@ -385,7 +430,8 @@ SampleVariances<Real> KernelEvaluator<Real>::variances(
   const auto samples = static_cast<std::int64_t>(squared_norms.size());
   SampleVariances<Real> result(samples, kernel.architecture.depth,
                                std::accumulate(kernel.terms.begin(), kernel.terms.end(), 0));
-  std::vector<double> series(kMostTerms);
+  std::vector<double> row(kMostTerms);
+  std::vector<double> scratch(2 * kMostTerms);
   for (std::int64_t i = 0; i < samples; ++i) {
     const double squared_norm = squared_norms[static_cast<std::size_t>(i)];
     const double norm = std::sqrt(squared_norm);
@@ -398,12 +444,12 @@ SampleVariances<Real> KernelEvaluator<Real>::variances(
           result.layer(layer)[i] = q;
           const Real root = std::sqrt(q);
           result.factor(layer)[i] = kernel.fused ? root : root > Real(0) ? 1 / root : Real(0);
-          if (static_cast<std::size_t>(layer) > kernel.terms.size()) {
+          if (static_cast<std::size_t>(layer) > kernel.series.size()) {
             return;
           }
-          const auto terms = std::span(series).first(
-              static_cast<std::size_t>(kernel.terms[static_cast<std::size_t>(layer - 1)]));
-          hermite_coefficients(*kernel.activation.numerical, static_cast<double>(q), terms);
+          const HermiteTable& table = kernel.series[static_cast<std::size_t>(layer - 1)];
+          const auto terms = std::span(row).first(static_cast<std::size_t>(table.terms()));
+          table.evaluate(static_cast<double>(q), terms, scratch);
           for (const double term : terms) {
             result.coefficient(next++)[i] = static_cast<Real>(term);
           }
@@ -561,8 +607,12 @@ std::optional<KernelPair> KernelEvaluator<Real>::near_kernels(double x_squared_n
     return std::nullopt;
   }
   if (!kernel.fused) {
-    return ntkflow::near_kernels(kernel.architecture, kernel.activation, kernel.first_slope, depth,
-                                 x_norm, y_norm, correlation);
+    KernelPair kernels;
+    for_each_near_depth(
+        kernel.architecture, kernel.activation, depth,
+        first_near_layer(kernel.architecture, kernel.first_slope, x_norm, y_norm, correlation),
+        [&](int /*depth*/, KernelPair reached) { kernels = reached; });
+    return kernels;
   }
   const double scale = std::sqrt(diagonal(x_squared_norm, KernelType::nngp, depth) *
                                  diagonal(y_squared_norm, KernelType::nngp, depth));

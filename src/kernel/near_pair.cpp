@@ -7,21 +7,11 @@
 namespace ntkflow {
 namespace {
 
-/// Covariance of one layer: variances, sign of c, and gap = sqrt(q1 q2) - |c|.
-struct Layer {
-  double q1;
-  double q2;
-  double sign;
-  double gap;
-
-  [[nodiscard]] double c() const { return sign * (std::sqrt(q1 * q2) - gap); }
-};
-
 /// The layer that weight * (f1, f2, f) + bias makes, from f = sign * (sqrt(f1 f2) - gap). For
 /// f >= 0, with u = sqrt(f1) and v = sqrt(f2),
 ///   sqrt(q1 q2) - (w u v + b) = w b (u - v)^2 / (sqrt(q1 q2) + w u v + b),
 /// and the same with u + v and w u v - b for f < 0: no difference of large numbers is left.
-Layer affine(double weight, double bias, double f1, double f2, double sign, double gap) {
+NearLayer affine(double weight, double bias, double f1, double f2, double sign, double gap) {
   const double q1 = weight * f1 + bias;
   const double q2 = weight * f2 + bias;
   const double u = std::sqrt(f1);
@@ -53,21 +43,32 @@ NearCorrelation near_correlation(const Real* x, const Real* y, std::int64_t d) {
   return {share < 0.0 ? -1.0 : 1.0, 2.0 * half * half};
 }
 
-KernelPair near_kernels(const Architecture& architecture, const PreparedActivation& activation,
-                        double first_slope, int depth, double x_norm, double y_norm,
-                        NearCorrelation correlation) {
+NearLayer first_near_layer(const Architecture& architecture, double first_slope, double x_norm,
+                           double y_norm, NearCorrelation correlation) {
+  return affine(first_slope, architecture.bias_variance, x_norm * x_norm, y_norm * y_norm,
+                correlation.sign, correlation.gap * x_norm * y_norm);
+}
+
+void for_each_near_depth(const Architecture& architecture, const PreparedActivation& activation,
+                         int depth, NearLayer first,
+                         const std::function<void(int, KernelPair)>& visit) {
   const double weight = architecture.weight_variance;
-  const double bias = architecture.bias_variance;
-  Layer layer = affine(first_slope, bias, x_norm * x_norm, y_norm * y_norm, correlation.sign,
-                       correlation.gap * x_norm * y_norm);
+  NearLayer layer = first;
   double ntk = layer.c();
-  for (int step = 2; step <= depth; ++step) {
+  for (int step = 1;; ++step) {
+    visit(step, {layer.c(), ntk});
+    if (step == depth) {
+      return;
+    }
     const NearDuals duals = near_duals(activation, layer.q1, layer.q2, layer.sign, layer.gap);
-    layer = affine(weight, bias, scalar_diagonal(activation, layer.q1).f,
-                   scalar_diagonal(activation, layer.q2).f, duals.f < 0.0 ? -1.0 : 1.0, duals.gap);
+    const double f1 = scalar_diagonal(activation, layer.q1).f;
+    const double f2 = scalar_diagonal(activation, layer.q2).f;
+    // A wide gap is better known from F.
+    const double bound = std::sqrt(f1 * f2);
+    const double gap = duals.gap < 0.01 * bound ? duals.gap : bound - std::abs(duals.f);
+    layer = affine(weight, architecture.bias_variance, f1, f2, duals.f < 0.0 ? -1.0 : 1.0, gap);
     ntk = layer.c() + weight * duals.g * ntk;
   }
-  return {layer.c(), ntk};
 }
 
 template NearCorrelation near_correlation(const float*, const float*, std::int64_t);

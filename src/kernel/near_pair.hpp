@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cmath>
+#include <functional>
+
 #include <ntkflow/kernel/architecture.hpp>
 #include <ntkflow/kernel/kernel_evaluator.hpp>
 
@@ -12,10 +15,24 @@
 // correlation.
 namespace ntkflow {
 
-/// Both kernels of `depth` layers for two samples of the given |x| and |y|. The activation has
-/// closed-form duals. Local.
-KernelPair near_kernels(const Architecture& architecture, const PreparedActivation& activation,
-                        double first_slope, int depth, double x_norm, double y_norm,
-                        NearCorrelation correlation);
+/// Covariance of a pair in one layer: variances, the sign of c, and gap = sqrt(q1 q2) - |c|.
+struct NearLayer {
+  double q1;
+  double q2;
+  double sign;
+  double gap;
+
+  [[nodiscard]] double c() const { return sign * (std::sqrt(q1 * q2) - gap); }
+};
+
+/// The first layer of two samples of the given |x| and |y|. Local.
+NearLayer first_near_layer(const Architecture& architecture, double first_slope, double x_norm,
+                           double y_norm, NearCorrelation correlation);
+
+/// Calls visit(depth, kernels) for depth = 1, 2, ... up to `depth`. The activation has closed-form
+/// duals. Local.
+void for_each_near_depth(const Architecture& architecture, const PreparedActivation& activation,
+                         int depth, NearLayer first,
+                         const std::function<void(int, KernelPair)>& visit);
 
 }  // namespace ntkflow

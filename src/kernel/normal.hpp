@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <type_traits>
 
 #include "activation.hpp"
 #include "mills_polynomial.hpp"
@@ -24,7 +25,9 @@ inline constexpr double kMillsAtZero = 1.2533141373155002512;
 /// For y >= 0, both within 8 eps.
 template <class Real>
 MillsRatio<Real> mills_ratio(Real y) {
-  constexpr auto& kCoefficients = kMillsPolynomial<Real>;
+  // A longer type has the digits of double here.
+  using Known = std::conditional_t<sizeof(Real) == sizeof(float), float, double>;
+  constexpr auto& kCoefficients = kMillsPolynomial<Known>;
   constexpr auto kAtZero = static_cast<Real>(kMillsAtZero);
   const Real z = 1 / (y + 4);
   const Real t = 1 - 8 * z;

@@ -56,6 +56,16 @@ NearDuals near_duals(const PreparedActivation& activation, double q1, double q2,
   return near;
 }
 
+bool has_slow_textbook(const PreparedActivation& activation) {
+  bool is_slow = false;
+  visit_activation(scalar::Activations(), activation, [&]<class Known>(const Known& /*known*/) {
+    is_slow = requires {
+      Known::kTextbookIntegrates;
+    };
+  });
+  return is_slow;
+}
+
 std::optional<double> homogeneity(const PreparedActivation& activation) {
   std::optional<double> degree;
   if (activation.numerical) {

@@ -22,6 +22,9 @@ Duals<Value> scalar_diagonal(const PreparedActivation& activation, Value q);
 NearDuals near_duals(const PreparedActivation& activation, double q1, double q2, double c_sign,
                      double gap);
 
+/// Whether the textbook form integrates, so that near_duals is much faster. Local.
+bool has_slow_textbook(const PreparedActivation& activation);
+
 /// The n with s(r x) = r^n s(x) for all r > 0, if there is one. Local.
 std::optional<double> homogeneity(const PreparedActivation& activation);
 

@@ -8,11 +8,10 @@
 #include <span>
 
 // Highway compiles this file once per instruction set and chooses at run time. Vectors of unknown
-// length (SVE, RISC-V) cannot be members of a class and are left out; NEON serves ARM. SSSE3
-// without SSE4 is left to the scalar code: such processors are older than this kind of work.
+// length (SVE, RISC-V) cannot be members of a class and are left out; NEON serves ARM.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tile.cpp"
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV | HWY_SSSE3)
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #include <hwy/foreach_target.h>
 //
 #include <hwy/contrib/math/math-inl.h>

@@ -258,7 +258,8 @@ class ScreenTest(Case):
             matrix = 5000**2 * 8 / ranks
             self.assertLessEqual(timing["peak_resident_bytes"], 1.15 * timing["planned_bytes"])
             self.assertLess(1.15 * timing["planned_bytes"] - timing["peak_resident_bytes"], matrix)
-            self.assertGreater(timing["peak_resident_bytes"], matrix)
+            # The upper triangle is never written; only where there are huge pages does it take memory.
+            self.assertGreater(timing["peak_resident_bytes"], matrix / 2)
 
 
 class ToolsTest(Case):
@@ -344,6 +345,28 @@ class ToolsTest(Case):
                 self.assertIn(f'"polynomial", coefficients = {coefficients} }}\n', self.run_ok(["show", self.file]).out)
                 self.run_ok(["predict", self.file, "--inputs", self.folder / "test-x", "--output", "new.h5", "--overwrite"],
                             cwd=self.folder)
+
+    def test_an_expression_is_kept_with_and_without_kinks(self):
+        for kinks, stored in (("", None), (", kinks = [0.0]", [0.0]), (", kinks = []", [])):
+            with self.subTest(kinks=kinks):
+                text = "max(x, 0)" if stored != [] else "tanh(x)"
+                activation = f'{{ expression = "{text}"{kinks} }}'
+                stages = {"kernel": f"activation = {activation}\ndepth = 2\n", "output": STAGES["output"]}
+                self.run_ok(["run", self.config(**stages), "--overwrite"], 2)
+                with h5py.File(self.file) as file:
+                    attributes = dict(file["kernel"].attrs)
+                    expected = file["regression/test_prediction"][:]
+                self.assertEqual(attributes["activation"], "expression")
+                self.assertEqual(attributes["activation_expression"], text)
+                self.assertEqual("activation_kinks" in attributes, stored is not None)
+                self.assertEqual(list(attributes.get("activation_kinks", [])), stored or [])
+                self.assertIn(f" {activation}\n", self.run_ok(["show", self.file]).out)
+                for engine in ("h5netcdf", "netcdf4"):
+                    xarray.open_dataset(self.file, group="kernel", engine=engine).close()
+                self.run_ok(["predict", self.file, "--inputs", self.folder / "test-x", "--output", "new.h5", "--overwrite"],
+                            cwd=self.folder)
+                with h5py.File(self.folder / "new.h5") as new:
+                    np.testing.assert_allclose(new["prediction/value"][:], expected, atol=1e-10)
 
     def test_show_prints_the_activation_as_a_configuration_writes_it(self):
         self.assertRegex(self.run_ok(["show", self.file]).out, r'\n  activation +"relu"\n')

@@ -26,7 +26,7 @@ TEST(InputsTest, AllConfigurationsAreValid) {
       ++found;
     }
   }
-  EXPECT_GE(found, 5);
+  EXPECT_GE(found, 6);
 }
 
 TEST(InputsTest, SampleIsTheMainJob) {
@@ -59,9 +59,15 @@ TEST(InputsTest, Lee2018CountsAffineLayers) {
   EXPECT_EQ(run.kernel.architecture.depth, 20 + 1);
   EXPECT_EQ(run.data.subset, SubsetRule::per_class);
   EXPECT_EQ(run.data.train_offset, 10000);
-  EXPECT_EQ(run.data.preprocess,
-            (std::vector{PreprocessStep::unit_interval, PreprocessStep::center,
-                         PreprocessStep::standardize_samples}));
+  EXPECT_EQ(run.data.preprocess, (std::vector{PreprocessStep::unit_interval, PreprocessStep::center,
+                                              PreprocessStep::standardize_samples}));
+}
+
+TEST(InputsTest, ExpressionIsAFunctionOfX) {
+  const ActivationSpec activation = parse_input("expression.toml").kernel.architecture.activation;
+  EXPECT_EQ(activation.name, "expression");
+  EXPECT_EQ(activation.expression, "x*tanh(log(1+exp(x)))");
+  EXPECT_TRUE(activation.parameters.empty());
 }
 
 TEST(InputsTest, CircleIsSynthetic) {

@@ -26,8 +26,17 @@ TEST(ActivationNamesTest, AreThoseOfTheKernelModule) {
       continue;  // needs parameters
     }
     ConfigText config;
-    config.kernel = "activation = \"" + name + "\"\n";
+    config.kernel = "type = \"nngp\"\nactivation = \"" + name + "\"\n";
     EXPECT_EQ(parse(config.text()).kernel.architecture.activation.name, name);
+  }
+}
+
+TEST(EvaluationPathNamesTest, AreThoseOfTheKernelModule) {
+  for (const EvaluationPath path : {EvaluationPath::automatic, EvaluationPath::fused,
+                                    EvaluationPath::layered, EvaluationPath::reference}) {
+    ConfigText config;
+    config.kernel = "evaluation = \"" + to_string(path) + "\"\n";
+    EXPECT_EQ(parse(config.text()).kernel.evaluation, path) << to_string(path);
   }
 }
 

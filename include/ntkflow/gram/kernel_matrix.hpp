@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <ntkflow/base/matrix.hpp>
@@ -69,16 +70,27 @@ class KernelMatrix {
   [[nodiscard]] std::vector<double> column_diagonal() const;
 
  private:
-  /// Kernel values of local rows [row, row + out.rows) and local columns [col, col + out.cols).
-  /// Local.
-  void evaluate_tile(std::int64_t row, std::int64_t col, MatrixView<Real> out) const;
-  /// Turns the products of local rows from `row` on with local columns from `col` on, at most
-  /// kStrip of them, into kernel values.
-  void turn_into_kernels(std::int64_t row, std::int64_t col, MatrixView<Real> part) const;
-  /// Replaces the value of a pair of nearly parallel samples, local row and column, by the one that
-  /// the samples themselves give.
-  void replace_near(std::int64_t row, std::int64_t col, Real& value) const;
-  void set_diagonal(std::int64_t row, std::int64_t col, MatrixView<Real> tile) const;
+  // One matrix per depth is filled at once: that of the evaluator's depth alone, or those of depth
+  // 1, 2, ... up to it.
+
+  /// Depth of the first of so many matrices.
+  [[nodiscard]] int first_depth(std::size_t matrices) const {
+    return evaluator_->architecture().depth - static_cast<int>(matrices) + 1;
+  }
+  [[nodiscard]] std::vector<DistMatrix<Real>> assemble(std::size_t depths, Triangle triangle,
+                                                       Monitor& monitor) const;
+  /// Kernel values of the pairs of local rows from `row` on and local columns from `col` on. Local.
+  void evaluate_tile(std::int64_t row, std::int64_t col,
+                     std::span<const MatrixView<Real>> out) const;
+  /// Turns the products that the last of `parts` holds, of at most kStrip columns, into kernels.
+  void turn_into_kernels(std::int64_t row, std::int64_t col,
+                         std::span<const MatrixView<Real>> parts) const;
+  /// Replaces element (i, k) of `parts`, of a pair of nearly parallel samples in local row and
+  /// column, by what the samples themselves give.
+  void replace_near(std::int64_t row, std::int64_t col, std::int64_t i, std::int64_t k,
+                    std::span<const MatrixView<Real>> parts) const;
+  void set_diagonal(std::int64_t row, std::int64_t col,
+                    std::span<const MatrixView<Real>> tiles) const;
 
   std::shared_ptr<const ProcessGrid> grid_;
   std::shared_ptr<const KernelEvaluator<Real>> evaluator_;

@@ -14,6 +14,8 @@
 /// function, whatever the correlation. The start c0 is 0, where u and v are independent and nothing
 /// cancels for small variances, or, since e^d grows, sqrt(q1 q2) for c > kSwitch.
 struct ExponentialLinear {
+  static constexpr bool kTextbookIntegrates = true;
+
   double scale;
   double alpha;
   static constexpr double kSwitch = 2.0;

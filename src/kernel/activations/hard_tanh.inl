@@ -2,6 +2,7 @@
 struct HardTanh : Parameterless {
   using Parameterless::Parameterless;
   static constexpr std::string_view kName = "hard_tanh";
+  static constexpr bool kTextbookIntegrates = true;
 
   /// s = x - A(x) with A(x) = (x - 1)+ - (-x - 1)+, E[u A(v)] = c E[A'(v)] (Stein), and
   /// E[A(u) A(v)] = 2 (H(c) - H(-c)) with H the dual of the hinge (x - 1)+.
@@ -55,6 +56,7 @@ struct HardTanh : Parameterless {
 struct HardSigmoid : Parameterless {
   using Parameterless::Parameterless;
   static constexpr std::string_view kName = "hard_sigmoid";
+  static constexpr bool kTextbookIntegrates = true;
 
   template <class Value>
   Duals<Value> textbook(const Value& q1, const Value& q2, const Value& c) const {

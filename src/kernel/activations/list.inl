@@ -15,6 +15,7 @@
 // and, where it applies,
 //   degree()             the n with s(r x) = r^n s(x) for all r > 0
 //   kNoNtk               why the derivative covariance, and with it the NTK, does not exist
+//   kTextbookIntegrates  that textbook is slow; then near serves at every correlation
 //   near(q1, q2, c_sign, gap)  (scalar.hpp's double only) for activations with a kink: the duals,
 //   and how far F
 //                        stays from its own bound, from gap = sqrt(q1 q2) - |c|, which c itself has

@@ -2,6 +2,7 @@
 struct Relu6 : Parameterless {
   using Parameterless::Parameterless;
   static constexpr std::string_view kName = "relu6";
+  static constexpr bool kTextbookIntegrates = true;
 
   /// Sums of the duals of hinges at 0 and 6.
   template <class Value>

@@ -1,0 +1,80 @@
+#include "hermite_table.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "chebyshev.hpp"
+#include "hermite.hpp"
+
+namespace ntkflow {
+
+HermiteTable::HermiteTable(const NumericalActivation& activation, int terms, double smallest,
+                           double largest)
+    : terms_(terms),
+      middle_(0.5 * (std::sqrt(smallest) + std::sqrt(largest))),
+      half_width_(0.5 * (std::sqrt(largest) - std::sqrt(smallest))) {
+  const auto count = static_cast<std::size_t>(terms);
+  const auto exact = [&](double y) {
+    const double root = middle_ + half_width_ * y;
+    std::vector<double> coefficients(count);
+    hermite_coefficients(activation, root * root, coefficients);
+    return coefficients;
+  };
+  const double scale = std::sqrt(activation.diagonal(largest).f);
+  const auto sample = [&](long double y, std::span<long double> values) {
+    const auto coefficients = exact(static_cast<double>(y));
+    std::copy(coefficients.begin(), coefficients.end(), values.begin());
+  };
+  constexpr int kFirstDegree = 8;
+  constexpr int kLargestDegree = 256;
+  for (int degree = kFirstDegree; degree <= kLargestDegree; degree *= 2) {
+    const auto all = chebyshev_interpolate(degree, count, sample);
+    std::size_t needed = 1;
+    for (const auto& one : all) {
+      needed = std::max(needed, significant_terms(one, 1e-16 * scale));
+    }
+    rows_.assign(needed, std::vector<double>(count));
+    for (std::size_t d = 0; d < needed; ++d) {
+      for (std::size_t k = 0; k < count; ++k) {
+        rows_[d][k] = all[k][d];
+      }
+    }
+    if (needed + 2 <= static_cast<std::size_t>(degree)) {
+      break;
+    }
+  }
+  std::vector<double> coefficients(count);
+  std::vector<double> scratch(2 * count);
+  constexpr int kChecks = 24;
+  for (int check = 0; check <= kChecks; ++check) {
+    const double y = 2.0 * check / kChecks - 1.0;
+    const double root = middle_ + half_width_ * y;
+    evaluate(root * root, coefficients, scratch);
+    const auto expected = exact(y);
+    for (std::size_t k = 0; k < count; ++k) {
+      error_ = std::max(error_, std::abs(coefficients[k] - expected[k]) / scale);
+    }
+  }
+}
+
+void HermiteTable::evaluate(double q, std::span<double> coefficients,
+                            std::span<double> scratch) const {
+  const auto count = static_cast<std::size_t>(terms_);
+  const double y = half_width_ > 0.0 ? (std::sqrt(q) - middle_) / half_width_ : 0.0;
+  // Clenshaw's recurrence for all coefficients side by side.
+  double* next = scratch.data();
+  double* after = next + count;
+  std::fill_n(next, 2 * count, 0.0);
+  for (std::size_t d = rows_.size() - 1; d > 0; --d) {
+    for (std::size_t k = 0; k < count; ++k) {
+      const double value = 2.0 * y * next[k] + (rows_[d][k] - after[k]);
+      after[k] = next[k];
+      next[k] = value;
+    }
+  }
+  for (std::size_t k = 0; k < count; ++k) {
+    coefficients[k] = y * next[k] + (rows_[0][k] - after[k]);
+  }
+}
+
+}  // namespace ntkflow
