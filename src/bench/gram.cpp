@@ -3,12 +3,15 @@
 // of the diagonal and of the search for nearly equal samples.
 #include <cmath>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <ntkflow/base/norm_range.hpp>
 #include <ntkflow/base/random.hpp>
 #include <ntkflow/gram/kernel_matrix.hpp>
 #include <ntkflow/gram/tiles.hpp>
@@ -24,6 +27,7 @@ struct GramOptions {
   std::string activation = "relu";
   std::string type = "ntk";
   std::string data = "sphere";
+  EvaluationPath path = EvaluationPath::automatic;
   double weight_variance = 2.0;
   double bias_variance = 0.01;
 };
@@ -75,17 +79,25 @@ void measure(const Communicator& world, const Options& options, const GramOption
   const std::int64_t block = options.block.value_or(128);
   const BlockCyclic row_map(options.n, block, shape.rows, grid->row());
   const BlockCyclic col_map(options.n, block, shape.cols, grid->col());
-  const auto evaluator = std::make_shared<const KernelEvaluator<Real>>(architecture, options.d);
-  std::shared_ptr<const KernelSamples<Real>> rows;
-  std::shared_ptr<const KernelSamples<Real>> cols;
+  std::optional<Matrix<Real>> row_x;
+  std::optional<Matrix<Real>> col_x;
   std::optional<DistMatrix<Real>> products;
   collectively(world, [&] {
     const bool is_raw = gram_options.data == "raw";
-    rows = std::make_shared<const KernelSamples<Real>>(
-        *evaluator, make_samples<Real>(row_map, options.d, is_raw));
-    cols = std::make_shared<const KernelSamples<Real>>(
-        *evaluator, make_samples<Real>(col_map, options.d, is_raw));
+    row_x = make_samples<Real>(row_map, options.d, is_raw);
+    col_x = make_samples<Real>(col_map, options.d, is_raw);
     products.emplace(grid, options.n, options.n, block);
+  });
+  const NormRange mine = norm_range<Real>(std::as_const(*row_x).view());
+  const NormRange norms{world.min(mine.smallest), world.max(mine.largest)};
+  std::shared_ptr<const KernelEvaluator<Real>> evaluator;
+  std::shared_ptr<const KernelSamples<Real>> rows;
+  std::shared_ptr<const KernelSamples<Real>> cols;
+  collectively(world, [&] {
+    evaluator = std::make_shared<const KernelEvaluator<Real>>(architecture, options.d, norms,
+                                                              gram_options.path);
+    rows = std::make_shared<const KernelSamples<Real>>(*evaluator, *std::move(row_x));
+    cols = std::make_shared<const KernelSamples<Real>>(*evaluator, *std::move(col_x));
   });
   const KernelType type = gram_options.type == "ntk" ? KernelType::ntk : KernelType::nngp;
   const KernelMatrix<Real> kernel(grid, evaluator, type, row_map, rows, col_map, cols);
@@ -122,13 +134,22 @@ void measure(const Communicator& world, const Options& options, const GramOption
     const auto n = static_cast<double>(options.n);
     const double hertz = median(clock);
     const double cycles_per_second = hertz * world.size() / entries;
-    print_line(
-        "gram", options, shape, block, n * n * static_cast<double>(options.d), samples,
-        fmt::format(",{},{},{},{},{},{:.3f},{:.2f},{:.2f}", gram_options.activation,
-                    gram_options.type, gram_options.data, gram_options.weight_variance,
-                    gram_options.bias_variance, hertz * 1e-9, median(memory) * cycles_per_second,
-                    paired_median(samples, std::minus<>()) * cycles_per_second));
+    print_line("gram", options, shape, block, n * n * static_cast<double>(options.d), samples,
+               fmt::format(",{},{},{},{},{},{},{:.3f},{:.2f},{:.2f}", gram_options.activation,
+                           gram_options.type, gram_options.data, gram_options.weight_variance,
+                           gram_options.bias_variance, to_string(evaluator->path()), hertz * 1e-9,
+                           median(memory) * cycles_per_second,
+                           paired_median(samples, std::minus<>()) * cycles_per_second));
   }
+}
+
+std::map<std::string, EvaluationPath> paths_by_name() {
+  std::map<std::string, EvaluationPath> paths;
+  for (const EvaluationPath path : {EvaluationPath::automatic, EvaluationPath::fused,
+                                    EvaluationPath::layered, EvaluationPath::reference}) {
+    paths[to_string(path)] = path;
+  }
+  return paths;
 }
 
 }  // namespace
@@ -150,6 +171,8 @@ int main(int argc, char** argv) {
   app.add_option("--type", gram.type, "kernel")->check(CLI::IsMember({"ntk", "nngp"}));
   app.add_option("--data", gram.data, "samples of equal norm, or with norms as of raw images")
       ->check(CLI::IsMember({"sphere", "raw"}));
+  app.add_option("--path", gram.path, "how the kernel is evaluated")
+      ->transform(CLI::CheckedTransformer(paths_by_name()));
   app.add_option("--weight-variance", gram.weight_variance, "weight variance");
   app.add_option("--bias-variance", gram.bias_variance, "bias variance");
   return run_driver(argc, argv, app, options, [&](const Communicator& world) {
@@ -163,7 +186,7 @@ int main(int argc, char** argv) {
     }
     if (world.rank() == 0) {
       print_header(
-          ",activation,type,data,weight_variance,bias_variance,clock_ghz,memory_cycles,"
+          ",activation,type,data,weight_variance,bias_variance,path,clock_ghz,memory_cycles,"
           "epilogue_cycles");
     }
     if (options.precision == "double") {

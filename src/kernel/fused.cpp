@@ -30,17 +30,16 @@ Sample sample_of(const FusedTarget& target, FusedVariable variable, long double 
   };
 }
 
-/// Coefficients of all functions on one side, each cut where the rest does not matter to Real;
+/// Coefficients of all functions on one side, each cut where the rest is below `tail` f(1);
 /// nothing where a degree of kLargestDegree does not suffice.
 template <class Real>
 std::optional<std::vector<std::vector<Real>>> fit_side(const FusedTarget& target,
-                                                       FusedVariable variable, long double sign) {
+                                                       FusedVariable variable, long double sign,
+                                                       double tail) {
   const auto count = 2 * static_cast<std::size_t>(target.depth);
   const Sample sample = sample_of(target, variable, sign);
   std::vector<long double> ends(count);  // f(1), to which errors are relative
   target.evaluate(1.0L, 0.0L, std::span(ends).first(count / 2), std::span(ends).last(count / 2));
-  const double tail =
-      std::max(0.25 * static_cast<double>(std::numeric_limits<Real>::epsilon()), target.noise);
   for (int degree = kFirstDegree; degree <= kLargestDegree; degree *= 2) {
     const auto all = chebyshev_interpolate(degree, count, sample);
     std::vector<std::vector<Real>> kept;
@@ -61,10 +60,12 @@ std::optional<std::vector<std::vector<Real>>> fit_side(const FusedTarget& target
 }
 
 template <class Real>
-std::optional<FusedKernel<Real>> fit_in(const FusedTarget& target, FusedVariable variable) {
-  const auto near = fit_side<Real>(target, variable, 1.0L);
-  const auto far = variable == FusedVariable::half_angle ? fit_side<Real>(target, variable, -1.0L)
-                                                         : std::optional(decltype(*near){});
+std::optional<FusedKernel<Real>> fit_in(const FusedTarget& target, FusedVariable variable,
+                                        double tail) {
+  const auto near = fit_side<Real>(target, variable, 1.0L, tail);
+  const auto far = variable == FusedVariable::half_angle
+                       ? fit_side<Real>(target, variable, -1.0L, tail)
+                       : std::optional(decltype(*near){});
   if (!near || !far) {
     return std::nullopt;
   }
@@ -129,21 +130,30 @@ std::size_t FusedKernel<Real>::degree() const {
 
 template <class Real>
 std::optional<FusedKernel<Real>> fit_fused(const FusedTarget& target) {
-  auto best = target.has_kink ? std::nullopt : fit_in<Real>(target, FusedVariable::correlation);
-  auto other = fit_in<Real>(target, FusedVariable::half_angle);
-  // The half angle costs a square root and, where signs mix, both sides.
-  if (other && (!best || other->degree() + 8 < best->degree())) {
-    best = std::move(other);
-  }
-  if (best) {
-    const double largest =
-        std::max(sizeof(Real) == sizeof(float) ? 1e-6 : 5e-14, 4.0 * target.noise);
-    best->error = largest_error(target, *best);
-    if (!(best->error <= largest)) {
-      return std::nullopt;
+  constexpr bool kIsSingle = sizeof(Real) == sizeof(float);
+  const double largest = std::max(kIsSingle ? 1e-6 : 5e-14, target.allowed);
+  // Through many layers rounding grows in the values themselves, at small angles first; then the
+  // coefficients come to rest above the working precision's rounding, and are cut there.
+  const double rounding = 0.25 * static_cast<double>(std::numeric_limits<Real>::epsilon());
+  for (const double tail : {rounding, 2e-15, 2e-14, 2e-13}) {
+    if (tail < std::max(rounding, target.noise) || tail > largest) {
+      continue;
+    }
+    auto best =
+        target.has_kink ? std::nullopt : fit_in<Real>(target, FusedVariable::correlation, tail);
+    auto other = fit_in<Real>(target, FusedVariable::half_angle, tail);
+    // The half angle costs a square root and, where signs mix, both sides.
+    if (other && (!best || other->degree() + 8 < best->degree())) {
+      best = std::move(other);
+    }
+    if (best) {
+      best->error = largest_error(target, *best);
+      if (best->error <= largest) {
+        return best;
+      }
     }
   }
-  return best;
+  return std::nullopt;
 }
 
 template struct FusedFunction<float>;

@@ -47,7 +47,8 @@ struct FusedKernel {
 struct FusedTarget {
   int depth = 1;
   bool has_kink = false;  ///< known to have one, so that only the half angle is tried
-  double noise = 0.0;     ///< of the values, beside rounding
+  double noise = 0.0;     ///< of the values where rounding is not all of it
+  double allowed = 0.0;   ///< error that is accepted where it is more than usual
   std::function<void(long double sign, long double gap, std::span<long double> nngp,
                      std::span<long double> ntk)>
       evaluate;
@@ -55,7 +56,7 @@ struct FusedTarget {
 
 /// Interpolates in the variable that needs the lower degree, and checks the result, in Real, on a
 /// grid twice as fine as the nodes. Nothing where no polynomial of degree 256 has an error below
-/// 5e-14 (double) or 1e-6 (float), and 4 times the noise. Local.
+/// 5e-14 (double) or 1e-6 (float), or what the target allows. Local.
 template <class Real>
 std::optional<FusedKernel<Real>> fit_fused(const FusedTarget& target);
 

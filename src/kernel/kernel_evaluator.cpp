@@ -212,7 +212,7 @@ FusedTarget KernelEvaluator<Real>::Implementation::near_target() const {
   FusedTarget target;
   target.depth = architecture.depth;
   target.has_kink = true;
-  target.noise = 1e-14;  // rounding, in each of many coefficients
+  target.noise = 2e-15;  // the digits of double
   const double first = first_slope * fused_norm() + architecture.bias_variance;
   std::vector<double> q = {first};
   while (q.size() < static_cast<std::size_t>(architecture.depth)) {
@@ -250,8 +250,8 @@ FusedTarget KernelEvaluator<Real>::Implementation::fused_target() const {
   target.depth = architecture.depth;
   if (activation.numerical && !activation.numerical->kinks().empty()) {
     target.has_kink = true;
-    // The rules' disagreement, in each of many coefficients; what is left in the end is measured.
-    target.noise = 4.0 * NumericalActivation::kDualTolerance;
+    target.noise = 0.1 * NumericalActivation::kDualTolerance;  // as met; what is left is measured
+    target.allowed = 1e-12;
   }
   target.evaluate = [weight, bias, q, steps](long double sign, long double gap,
                                              std::span<long double> nngp,

@@ -1,5 +1,6 @@
 #include "near_pair.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "scalar_duals.hpp"
@@ -32,6 +33,9 @@ NearLayer affine(double weight, double bias, double f1, double f2, double sign, 
 
 template <class Real>
 NearCorrelation near_correlation(const Real* x, const Real* y, std::int64_t d) {
+  if (std::equal(x, x + d, y)) {  // as on every diagonal
+    return {};
+  }
   const double yy = accurate_dot(y, y, d);
   const double share = accurate_dot(x, y, d) / yy;
   double rest = 0.0;
