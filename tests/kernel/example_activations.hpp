@@ -12,6 +12,8 @@
 
 #include <ntkflow/kernel/architecture.hpp>
 
+#include "differentiable.hpp"
+
 // Every activation once or more, with its function written apart from the library.
 namespace ntkflow::test {
 
@@ -23,12 +25,21 @@ struct Variances {
   double bias;
 };
 
+/// How an activation's duals are known.
+///   closed_form  elementary functions, here in 50 digits
+///   bivariate    the bivariate normal distribution, here an integral over one variable
+///   numerical    quadrature alone, here the trapezoid rule over two variables
+enum class DualsKind { closed_form, bivariate, numerical };
+
 /// An activation with parameters, and what tests need to know about it.
 struct ActivationExample {
   ActivationSpec spec;
   /// s itself, in double and in 50 digits.
   std::function<double(double)> function;
   std::function<Digits50(const Digits50&)> exact_function;
+  /// s and s'.
+  std::function<Differentiable<double>(double)> jet;
+  DualsKind kind = DualsKind::closed_form;
   /// Where s or its derivative jumps.
   std::vector<double> kinks{};
   /// Networks in which 20 layers keep the variance of samples with |x|^2 = d in range.
@@ -45,7 +56,7 @@ struct ActivationExample {
   /// Name and parameters, for messages.
   [[nodiscard]] std::string label() const {
     std::ostringstream text;
-    text << spec.name;
+    text << spec.name << (spec.expression.empty() ? "" : " ") << spec.expression;
     for (const auto& [name, values] : spec.parameters) {
       text << ' ' << name;
       for (const double value : values) {
@@ -60,7 +71,8 @@ struct ActivationExample {
 template <class Function>
 ActivationExample make_example(ActivationSpec spec, Function function) {
   return {std::move(spec), [function](double x) { return function(x); },
-          [function](const Digits50& x) { return Digits50(function(x)); }};
+          [function](const Digits50& x) { return Digits50(function(x)); },
+          [function](double x) { return function(Differentiable<double>(x, 1.0)); }};
 }
 
 /// a min(x, 0) + b max(x, 0).
@@ -112,11 +124,11 @@ inline ActivationExample exp_example(double slope, std::vector<Variances> networ
 
 inline ActivationExample rbf_example(double gamma) {
   auto example = make_example({"rbf", {{"gamma", {gamma}}}}, [gamma](const auto& x) {
-    using std::acos;
+    using std::atan;
     using std::sin;
     using std::sqrt;
     const auto one = 1 + 0 * x;
-    return sqrt(2 * one) * sin(sqrt(2 * gamma * one) * x + acos(-one) / 4);
+    return sqrt(2 * one) * sin(sqrt(2 * gamma * one) * x + atan(one));
   });
   example.f_ulps = 16.0;
   example.sum_ulps = 16.0;
@@ -214,7 +226,124 @@ inline ActivationExample rectified_example(int degree, Variances network) {
   return example;
 }
 
-inline std::vector<ActivationExample> example_activations() {
+/// Calls visit(s) with a smooth activation that has no closed-form duals, as a generic callable of
+/// x; nothing with any other.
+template <class Visit>
+void visit_smooth_numerical(const ActivationSpec& spec, const Visit& visit) {
+  const auto swish = [](const auto& x, double slope) {
+    using std::exp;
+    return x / (1 + exp(-slope * x));
+  };
+  const auto mish = [](const auto& x) {
+    using std::exp;
+    using std::log;
+    using std::tanh;
+    return x * tanh(log(1 + exp(x)));
+  };
+  if (spec.name == "tanh") {
+    visit([](const auto& x) {
+      using std::tanh;
+      return tanh(x);
+    });
+  } else if (spec.name == "sigmoid") {
+    visit([](const auto& x) {
+      using std::exp;
+      return 1 / (1 + exp(-x));
+    });
+  } else if (spec.name == "softplus") {
+    visit([](const auto& x) {
+      using std::exp;
+      using std::log;
+      return log(1 + exp(x));
+    });
+  } else if (spec.name == "silu" || spec.name == "swish") {
+    const double slope = spec.parameters.empty() ? 1.0 : spec.parameters.front().values.front();
+    visit([=](const auto& x) { return swish(x, slope); });
+  } else if (spec.name == "mish" || spec.expression == "x*tanh(log(1+exp(x)))") {
+    visit(mish);
+  }
+}
+
+inline ActivationExample smooth_numerical_example(ActivationSpec spec,
+                                                  std::vector<Variances> networks) {
+  ActivationExample example;
+  visit_smooth_numerical(spec, [&](const auto& s) { example = make_example(spec, s); });
+  example.kind = DualsKind::numerical;
+  example.networks = std::move(networks);
+  example.crosses_zero = true;
+  return example;
+}
+
+/// Activations without closed-form duals.
+inline std::vector<ActivationExample> numerical_examples() {
+  std::vector<ActivationExample> all;
+  all.push_back(smooth_numerical_example({"tanh", {}}, {{1.96, 0.62}, {1.5, 0.0}}));
+  all.push_back(smooth_numerical_example({"sigmoid", {}}, {{2.0, 0.01}, {4.0, 0.5}}));
+  all.push_back(smooth_numerical_example({"softplus", {}}, {{0.8, 0.1}}));
+  all.push_back(smooth_numerical_example({"silu", {}}, {{1.8, 0.1}}));
+  all.push_back(smooth_numerical_example({"mish", {}}, {{1.7, 0.1}}));
+  all.push_back(smooth_numerical_example({"swish", {{"slope", {2.0}}}}, {{1.8, 0.1}}));
+  all.push_back(
+      smooth_numerical_example({"expression", {}, "x*tanh(log(1+exp(x)))"}, {{1.5, 0.2}}));
+  all.push_back(make_example({"expression", {}, "max(x, 0)"},
+                             [](const auto& x) { return x > 0 ? x : 0 * x; }));
+  all.back().kind = DualsKind::numerical;
+  all.back().kinks = {0.0};
+  return all;
+}
+
+/// An activation whose duals need the normal distribution function.
+template <class Function>
+ActivationExample bivariate_example(ActivationSpec spec, std::vector<double> kinks,
+                                    Function function, std::vector<Variances> networks) {
+  auto example = make_example(std::move(spec), function);
+  example.kind = DualsKind::bivariate;
+  example.kinks = std::move(kinks);
+  example.networks = std::move(networks);
+  example.crosses_zero = true;
+  example.sum_ulps = 16.0;
+  return example;
+}
+
+inline ActivationExample clamp_example(const std::string& name, double slope, double offset,
+                                       double lowest, double highest,
+                                       std::vector<Variances> networks) {
+  return bivariate_example(
+      {name, {}}, {(lowest - offset) / slope, (highest - offset) / slope},
+      [=](const auto& x) {
+        const auto line = slope * x + offset;
+        return line < lowest ? lowest + 0 * x : line > highest ? highest + 0 * x : line + 0 * x;
+      },
+      std::move(networks));
+}
+
+inline ActivationExample elu_example(ActivationSpec spec, double scale, double alpha,
+                                     std::vector<Variances> networks) {
+  return bivariate_example(
+      std::move(spec), {0.0},
+      [=](const auto& x) {
+        using std::exp;
+        return x > 0 ? scale * x : scale * alpha * (exp(x) - 1);
+      },
+      std::move(networks));
+}
+
+/// lambda and alpha of Klambauer et al. (2017).
+inline constexpr double kSeluScale = 1.0507009873554804934193349852946;
+inline constexpr double kSeluAlpha = 1.6732632423543772848170429916717;
+
+inline std::vector<ActivationExample> bivariate_examples() {
+  std::vector<ActivationExample> all;
+  all.push_back(clamp_example("hard_tanh", 1.0, 0.0, -1.0, 1.0, {{2.0, 0.3}, {1.3, 0.0}}));
+  all.push_back(clamp_example("hard_sigmoid", 1.0 / 6.0, 0.5, 0.0, 1.0, {{3.0, 0.5}}));
+  all.push_back(clamp_example("relu6", 1.0, 0.0, 0.0, 6.0, {{1.9, 0.1}}));
+  all.push_back(elu_example({"elu", {}}, 1.0, 1.0, {{1.4, 0.1}}));
+  all.push_back(elu_example({"elu", {{"alpha", {0.4}}}}, 1.0, 0.4, {{1.6, 0.05}}));
+  all.push_back(elu_example({"selu", {}}, kSeluScale, kSeluAlpha, {{1.0, 0.0}, {0.9, 0.1}}));
+  return all;
+}
+
+inline std::vector<ActivationExample> closed_form_examples() {
   std::vector<ActivationExample> all;
   all.push_back(make_example({"identity", {}}, [](const auto& x) { return x; }));
 
@@ -271,6 +400,15 @@ inline std::vector<ActivationExample> example_activations() {
   all.push_back(hermite_example(2, {0.3, 0.1}));
   all.push_back(hermite_example(3, {0.2, 0.1}));
   all.push_back(hermite_example(10, {0.1, 0.05}));
+  return all;
+}
+
+/// All of them.
+inline std::vector<ActivationExample> example_activations() {
+  std::vector<ActivationExample> all = closed_form_examples();
+  for (auto& more : {bivariate_examples(), numerical_examples()}) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
   return all;
 }
 

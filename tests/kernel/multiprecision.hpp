@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -12,8 +13,10 @@
 #include <ntkflow/kernel/architecture.hpp>
 
 #include "example_activations.hpp"
+#include "quadrature_duals.hpp"
 
-// The duals and the recursion once more, in 50 decimal digits and apart from the library's code.
+// The duals and the recursion once more, in 50 decimal digits, or in long double where that takes a
+// quadrature, and apart from the library's code.
 namespace ntkflow::test {
 
 struct ExactDuals {
@@ -224,8 +227,23 @@ inline ExactDuals exact_duals(const ActivationSpec& spec, const Digits50& q1, co
     const Digits50 shift = name == "cos" ? Digits50(pi / 2) : Digits50(0);
     return exact_sine(parameter("frequency", 1.0), parameter("phase", 0.0) + shift, q1, q2, c);
   }
-  ADD_FAILURE() << "no exact duals of " << name;
-  return {};
+  if (spec.expression == "max(x, 0)") {
+    return exact_two_slopes(0.0, 1.0, q1, q2, c);
+  }
+  const auto wide_q1 = static_cast<long double>(q1);
+  const auto wide_q2 = static_cast<long double>(q2);
+  const auto wide_c = static_cast<long double>(c);
+  std::optional<WideDuals> duals;
+  if (const auto pieces = pieces_of(spec); !pieces.empty()) {
+    duals = piecewise_duals(pieces, wide_q1, wide_q2, wide_c);
+  }
+  visit_smooth_numerical(
+      spec, [&](const auto& s) { duals = trapezoid_duals(s, wide_q1, wide_q2, wide_c); });
+  if (!duals) {
+    ADD_FAILURE() << "no exact duals of " << name;
+    return {};
+  }
+  return {Digits50(duals->f), Digits50(duals->g)};
 }
 
 struct ExactKernels {

@@ -2,13 +2,13 @@
 #include <cmath>
 #include <limits>
 
-#include <boost/math/quadrature/gauss.hpp>
 #include <gtest/gtest.h>
 
 #include <ntkflow/base/error.hpp>
 #include <ntkflow/base/matrix.hpp>
 #include <ntkflow/kernel/dual_reference.hpp>
 
+#include "gaussian_mean.hpp"
 #include "multiprecision.hpp"
 #include "scalar.hpp"
 #include "simd_targets.hpp"
@@ -34,59 +34,6 @@ std::vector<std::pair<double, double>> variance_pairs(const ActivationExample& e
   return {{q / 4.0, q / 4.0}, {q / 2.0, q / 7.0}, {q, 0.9 * q}};
 }
 
-/// E[f(z)], z ~ N(0, 1), for a function that is smooth but at the breaks. Gauss-Legendre rules of
-/// 16 points on panels no wider than 1.
-template <class Function>
-double gaussian_mean(const Function& f, std::vector<double> breaks) {
-  for (int edge = -14; edge <= 14; ++edge) {
-    breaks.push_back(edge);
-  }
-  std::sort(breaks.begin(), breaks.end());
-  double sum = 0.0;
-  for (std::size_t k = 1; k < breaks.size(); ++k) {
-    if (breaks[k] > breaks[k - 1] && breaks[k - 1] >= -14.0 && breaks[k] <= 14.0) {
-      sum += boost::math::quadrature::gauss<double, 16>::integrate(
-          [&](double z) { return f(z) * std::exp(-0.5 * z * z); }, breaks[k - 1], breaks[k]);
-    }
-  }
-  return sum / std::sqrt(2.0 * M_PI);
-}
-
-/// E[s(u)^2] by quadrature.
-double second_moment_of(const ActivationExample& example, double q) {
-  std::vector<double> breaks;
-  for (const double kink : example.kinks) {
-    breaks.push_back(kink / std::sqrt(q));
-  }
-  return gaussian_mean(
-      [&](double z) {
-        const double s = example.function(std::sqrt(q) * z);
-        return s * s;
-      },
-      breaks);
-}
-
-/// E[s(u) s(v)] by quadrature.
-double mean_product_of(const ActivationExample& example, double q1, double q2, double c) {
-  const double slope = c / std::sqrt(q1);
-  const double rest = std::sqrt(q2 - slope * slope);
-  std::vector<double> outer;
-  for (const double kink : example.kinks) {
-    outer.push_back(kink / std::sqrt(q1));
-  }
-  return gaussian_mean(
-      [&](double z) {
-        std::vector<double> inner;
-        for (const double kink : example.kinks) {
-          inner.push_back((kink - slope * z) / rest);
-        }
-        return example.function(std::sqrt(q1) * z) *
-               gaussian_mean([&](double w) { return example.function(slope * z + rest * w); },
-                             inner);
-      },
-      outer);
-}
-
 /// Quadrature's error, relative to the bound of F.
 const double kQuadrature = test::ulp_bound<double>(4096.0, 1.0);
 
@@ -96,8 +43,9 @@ TEST(ExactDualsTest, AreMeansOfTheFunction) {
     const double q2 = 0.3 * example.largest_variance;
     for (const double rho : {-0.7, 0.4}) {
       const double c = rho * std::sqrt(q1 * q2);
-      const double f = mean_product_of(example, q1, q2, c);
-      const double scale = std::sqrt(second_moment_of(example, q1) * second_moment_of(example, q2));
+      const double f = test::mean_product_of(example, q1, q2, c);
+      const double scale =
+          std::sqrt(test::second_moment_of(example, q1) * test::second_moment_of(example, q2));
       const auto exact = test::exact_duals(example.spec, q1, q2, c);
       EXPECT_NEAR(f, static_cast<double>(exact.f), kQuadrature * scale) << example.label();
     }
@@ -106,7 +54,7 @@ TEST(ExactDualsTest, AreMeansOfTheFunction) {
 
 TEST(ExactDualsTest, DerivativeCovarianceIsTheSlope) {  // Price (1958)
   const Digits50 step("1e-16");
-  for (const auto& example : example_activations()) {
+  for (const auto& example : test::closed_form_examples()) {
     if (example.spec.name == "sign" || example.spec.name == "step") {
       continue;
     }
@@ -129,7 +77,7 @@ TEST(ExactDualsTest, DerivativeCovarianceIsTheSlope) {  // Price (1958)
 TEST(TextbookTest, EqualsTheExactDualsIn50Digits) {
   const Digits50 digits("1e-45");
   const Digits50 g_digits("1e-30");  // of gelu's, a difference quotient
-  for (const auto& example : example_activations()) {
+  for (const auto& example : test::closed_form_examples()) {
     for (const auto& [q1, q2] : variance_pairs(example)) {
       for (const double rho : {-0.999, -0.4, 0.0, 0.3, 0.95}) {
         const double c = rho * std::sqrt(q1 * q2);
@@ -156,7 +104,7 @@ TEST(DiagonalTest, IsTheSecondMoment) {
     for (const double share : {0.01, 0.3, 0.5, 1.0}) {
       const double q = share * example.largest_variance;
       const auto exact = test::exact_duals(example.spec, q, q, q);
-      const double moment = second_moment_of(example, q);
+      const double moment = test::second_moment_of(example, q);
       visit_scalar(example, [&](const auto& activation) {
         const auto [f, g] = activation.diagonal(q);
         const double bound = test::ulp_bound<double>(example.sum_ulps, 1.0);
@@ -218,8 +166,8 @@ TEST(FastDualsTest, ScaleWithTheDegreeOfHomogeneousFunctions) {
         EXPECT_NEAR(scaled, factor * f, test::ulp_bound<double>(64.0, scaled)) << example.label();
         ++homogeneous;
       } else if (example.spec.name != "polynomial" && example.spec.name != "hermite") {
-        EXPECT_NE(example.function(3.0) / example.function(1.5),
-                  example.function(6.0) / example.function(3.0))
+        EXPECT_NE(example.function(0.3) / example.function(0.1),
+                  example.function(9.0) / example.function(3.0))
             << example.label();
       }
     });
@@ -295,7 +243,7 @@ TEST(FastDualsTest, KeepTheirDigitsInFloatForLargeVariances) {
 
 TEST(NearDualsTest, KeepAllDigitsTowardsTheEnds) {
   int with_kink = 0;
-  for (const auto& example : example_activations()) {
+  for (const auto& example : test::closed_form_examples()) {
     visit_scalar(example, [&](const auto& activation) {
       if constexpr (requires { activation.near(1.0, 1.0, 1.0, 0.0); }) {
         ++with_kink;

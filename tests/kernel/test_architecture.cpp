@@ -101,7 +101,7 @@ TEST(CheckKernelTest, RefusesAnNtkThatDoesNotExist) {
 
 TEST(ActivationParametersTest, SayWhatCheckActivationAccepts) {
   for (const std::string& name : activation_names()) {
-    ActivationSpec given{name, {}};
+    ActivationSpec given{name, {}, name == "expression" ? "x" : ""};
     for (const ActivationParameter& parameter : activation_parameters(name)) {
       EXPECT_NE(parameter.is_required, parameter.fallback.has_value());
       EXPECT_TRUE(mentions(parameter.allowed, parameter.is_list ? "a list of" : "number"));

@@ -20,6 +20,7 @@
 #include "gauss_rule.hpp"
 #include "multiprecision.hpp"
 #include "normal.hpp"
+#include "orthant_polynomials.hpp"
 #include "scalar.hpp"
 #include "simd_targets.hpp"
 #include "support/tolerance.hpp"
@@ -85,8 +86,7 @@ Architecture bare_duals(const std::string& activation) {
 }
 
 template <class Real>
-reference::KernelPair evaluate_pair(const KernelEvaluator<Real>& evaluator, double q1, double q2,
-                                    double c) {
+KernelPair evaluate_pair(const KernelEvaluator<Real>& evaluator, double q1, double q2, double c) {
   Matrix<Real> product(1, 1);
   Matrix<Real> nngp(1, 1);
   Matrix<Real> ntk(1, 1);
@@ -113,7 +113,7 @@ TYPED_TEST(BivariateDualsTest, TileAgreesWithTheTable) {
       const KernelEvaluator<Real> evaluator(bare_duals(name), 1);
       for (const auto& row : table) {
         // Rounded to float, a covariance near the end is another one.
-        if (row.activation != name || (kIsFloat && std::abs(row.correlation()) > 0.99)) {
+        if (row.activation.name != name || (kIsFloat && std::abs(row.correlation()) > 0.99)) {
           continue;
         }
         SCOPED_TRACE(name + " " + std::to_string(row.q1) + " " + std::to_string(row.q2) + " " +
@@ -134,12 +134,12 @@ TYPED_TEST(BivariateDualsTest, TileAgreesWithTheTable) {
 
 TEST(BivariateDualsTest, TextbookAndDiagonalAgreeWithTheTable) {
   for (const auto& row : test::read_dual_table(NTKFLOW_BIVARIATE_TABLE)) {
-    SCOPED_TRACE(row.activation + " " + std::to_string(row.q1) + " " + std::to_string(row.q2) +
+    SCOPED_TRACE(row.activation.name + " " + std::to_string(row.q1) + " " + std::to_string(row.q2) +
                  " " + std::to_string(row.correlation()));
-    const KernelEvaluator<double> evaluator(bare_duals(row.activation), 1);
+    const KernelEvaluator<double> evaluator(bare_duals(row.activation.name), 1);
     const double f1 = evaluator.diagonal(row.q1, KernelType::nngp);
     const double f2 = evaluator.diagonal(row.q2, KernelType::nngp);
-    const auto [f, g] = reference::duals({row.activation, {}}, row.q1, row.q2, row.c);
+    const auto [f, g] = reference::duals(row.activation, row.q1, row.q2, row.c);
     EXPECT_LE(std::abs(f - static_cast<double>(row.f)), kPromised<double> * std::sqrt(f1 * f2));
     EXPECT_LE(test::relative_error(g, row.g), kPromised<double>);
     if (row.q1 == row.q2 && row.c == row.q1) {

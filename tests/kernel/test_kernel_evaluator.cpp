@@ -90,7 +90,7 @@ TYPED_TEST(KernelEvaluatorTest, DualsKeepAllDigitsTowardsEveryCorrelation) {
   using Real = TypeParam;
   const RandomStream random(21, 0);
   const double smallest = sizeof(Real) == sizeof(float) ? -6.0 : -14.0;
-  for (const auto& example : test::example_activations()) {
+  for (const auto& example : test::closed_form_examples()) {
     const KernelEvaluator<Real> evaluator(bare_duals(example.spec), 1);
     const double largest = example.largest_variance;
     const std::int64_t m = 64;
@@ -170,7 +170,7 @@ TYPED_TEST(KernelEvaluatorTest, AgreesWithTheRecursionIn50DigitsOnRawData) {
         products(i, j) = static_cast<Real>(accurate_dot(x.column(i), x.column(m + j), d));
       }
     }
-    for (const auto& example : test::example_activations()) {
+    for (const auto& example : test::closed_form_examples()) {
       for (const auto& [weight, bias] : example.networks) {
         const Architecture deepest{20, example.spec, weight, bias, FirstLayer::normalised};
         std::vector<std::vector<test::ExactKernels>> exact_by_depth;  // of each pair
@@ -221,7 +221,7 @@ TYPED_TEST(KernelEvaluatorTest, AgreesWithTheScalarReference) {
   using Real = TypeParam;
   const double k = sizeof(Real) == sizeof(float) ? 33.0 : 100.0;
   test::for_each_simd_target([&] {
-    for (const auto& example : test::example_activations()) {
+    for (const auto& example : test::closed_form_examples()) {
       const auto [weight, bias] = example.networks.front();
       for (const int depth : {1, 2, 3, 7}) {
         const Architecture architecture{depth, example.spec, weight, bias, FirstLayer::normalised};

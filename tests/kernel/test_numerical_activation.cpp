@@ -68,11 +68,11 @@ TEST(NumericalDualsTest, AgreeWithTheHighPrecisionTable) {
 
   ASSERT_EQ(table.size(), 323U);
   for (const auto& row : table) {
-    SCOPED_TRACE(row.activation + " " + std::to_string(row.q1) + " " + std::to_string(row.q2) +
+    SCOPED_TRACE(row.activation.name + " " + std::to_string(row.q1) + " " + std::to_string(row.q2) +
                  " " + std::to_string(row.correlation()));
-    ActivationPointer& activation = activations[row.activation];
+    ActivationPointer& activation = activations[row.activation.name];
     if (!activation) {
-      activation = make(row.activation);
+      activation = make(row.activation.name);
     }
     const auto [f, g] = activation->duals(row.q1, row.q2, row.c);
     const Duals<double> scale = scale_of(*activation, row.q1, row.q2);

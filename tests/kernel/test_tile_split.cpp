@@ -67,7 +67,7 @@ class TileSplitTest : public testing::Test {
       for (const int depth : {1, 2, 3}) {
         if (depth == 3 || previous == "relu") {
           all.emplace_back(Architecture{depth, example.spec, weight, bias, FirstLayer::normalised},
-                           10);
+                           10, NormRange{0.0, 10.0});
         }
       }
     }
