@@ -66,6 +66,23 @@ const PhaseWork& Plan::phase(const std::string& name) const {
 
 namespace {
 
+/// Values that the kernel keeps of each sample beside its inputs: its norm and its inverse, three
+/// of each layer and, where norms differ and duals are numerical, the coefficients of series. How
+/// many these are is known when the norms are; images need some 50 to 150 per layer.
+std::int64_t kernel_values(const RunConfig& config) {
+  constexpr std::int64_t kSeriesTerms = 128;
+  const Architecture& architecture = config.kernel.architecture;
+  const auto& steps = config.data.preprocess;
+  const bool has_equal_norms =
+      !steps.empty() &&
+      (steps.back() == PreprocessStep::sphere || steps.back() == PreprocessStep::unit_norm ||
+       steps.back() == PreprocessStep::standardize_samples);
+  const bool has_series = has_numerical_duals(architecture.activation) && !has_equal_norms;
+  // Deeper networks than this fit no memory in any case; the bound keeps sizes in 64 bits.
+  const std::int64_t depth = std::min(architecture.depth, 1 << 20);
+  return 2 + 3 * depth + (has_series ? (depth - 1) * kSeriesTerms : 0);
+}
+
 /// Puts a plan together stage by stage; each member adds the memory and the work of one.
 class Planner {
  public:
@@ -97,7 +114,7 @@ class Planner {
     slices_ = (largest_local(n_, plan_.block, plan_.grid.rows) +
                largest_local(n_, plan_.block, plan_.grid.cols) +
                largest_local(m_, plan_.block, plan_.grid.cols)) *
-              d_ * kDouble;
+              (d_ + kernel_values(config)) * kDouble;
   }
 
   Plan finished() {

@@ -169,9 +169,13 @@ void KernelMatrix<Real>::replace_near(std::int64_t row, std::int64_t col, std::i
   const auto col_norm = col_samples_->squared_norms()[static_cast<std::size_t>(col)];
   const auto correlation = near_correlation(
       row_samples_->x().column(row), col_samples_->x().column(col), row_samples_->dimension());
+  const bool are_equal = correlation.sign > 0.0 && correlation.gap == 0.0 && row_norm == col_norm;
   int depth = first_depth(parts.size());
   for (const MatrixView<Real>& part : parts) {
-    if (const auto near = evaluator_->near_kernels(row_norm, col_norm, correlation, depth++)) {
+    if (are_equal) {
+      part.column(k)[i] = diagonal(depth++)[col];
+    } else if (const auto near =
+                   evaluator_->near_kernels(row_norm, col_norm, correlation, depth++)) {
       part.column(k)[i] = static_cast<Real>(type_ == KernelType::ntk ? near->ntk : near->nngp);
     }
   }
@@ -189,10 +193,9 @@ void KernelMatrix<Real>::set_diagonal(std::int64_t row, std::int64_t col,
     if (i < 0 || i >= tiles.back().rows) {
       continue;
     }
-    const double norm = col_samples_->squared_norms()[static_cast<std::size_t>(col + j)];
     int depth = first_depth(tiles.size());
     for (const MatrixView<Real>& tile : tiles) {
-      tile.column(j)[i] = static_cast<Real>(evaluator_->diagonal(norm, type_, depth++));
+      tile.column(j)[i] = diagonal(depth++)[col + j];
     }
   }
 }

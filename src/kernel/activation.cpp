@@ -322,6 +322,12 @@ std::string why_no_ntk(const ActivationSpec& spec) {
   return std::string(entry->no_ntk);
 }
 
+bool has_numerical_duals(const ActivationSpec& spec) {
+  const Entry* entry = find_entry(spec.name);
+  NTKFLOW_EXPECTS(entry != nullptr, spec.name);
+  return entry->kind != EntryKind::closed_form;
+}
+
 double second_moment(const ActivationSpec& spec) {
   return scalar_diagonal(prepare(spec), 1.0).f;
 }

@@ -10,8 +10,7 @@ namespace ntkflow {
 
 HermiteTable::HermiteTable(const NumericalActivation& activation, int terms, double smallest,
                            double largest)
-    : terms_(terms),
-      middle_(0.5 * (std::sqrt(smallest) + std::sqrt(largest))),
+    : middle_(0.5 * (std::sqrt(smallest) + std::sqrt(largest))),
       half_width_(0.5 * (std::sqrt(largest) - std::sqrt(smallest))) {
   const auto count = static_cast<std::size_t>(terms);
   const auto exact = [&](double y) {
@@ -33,33 +32,52 @@ HermiteTable::HermiteTable(const NumericalActivation& activation, int terms, dou
     for (const auto& one : all) {
       needed = std::max(needed, significant_terms(one, 1e-16 * scale));
     }
-    rows_.assign(needed, std::vector<double>(count));
+    choose_parity(all, 2e-15 * scale);  // above rounding
+    rows_.assign(needed, {});
     for (std::size_t d = 0; d < needed; ++d) {
-      for (std::size_t k = 0; k < count; ++k) {
-        rows_[d][k] = all[k][d];
+      for (std::size_t k = static_cast<std::size_t>(first_); k < count;
+           k += static_cast<std::size_t>(step_)) {
+        rows_[d].push_back(all[k][d]);
       }
     }
     if (needed + 2 <= static_cast<std::size_t>(degree)) {
       break;
     }
   }
-  std::vector<double> coefficients(count);
-  std::vector<double> scratch(2 * count);
+  const auto kept = static_cast<std::size_t>(this->terms());
+  std::vector<double> coefficients(kept);
+  std::vector<double> scratch(2 * kept);
   constexpr int kChecks = 24;
   for (int check = 0; check <= kChecks; ++check) {
     const double y = 2.0 * check / kChecks - 1.0;
     const double root = middle_ + half_width_ * y;
     evaluate(root * root, coefficients, scratch);
     const auto expected = exact(y);
-    for (std::size_t k = 0; k < count; ++k) {
-      error_ = std::max(error_, std::abs(coefficients[k] - expected[k]) / scale);
+    for (std::size_t k = 0; k < kept; ++k) {
+      const std::size_t order =
+          static_cast<std::size_t>(first_) + k * static_cast<std::size_t>(step_);
+      error_ = std::max(error_, std::abs(coefficients[k] - expected[order]) / scale);
     }
   }
 }
 
+void HermiteTable::choose_parity(const std::vector<std::vector<double>>& all, double negligible) {
+  const auto vanishes = [&](std::size_t parity) {
+    for (std::size_t k = parity; k < all.size(); k += 2) {
+      if (significant_terms(all[k], negligible) > 1 || std::abs(all[k].front()) > negligible) {
+        return false;
+      }
+    }
+    return all.size() > parity;
+  };
+  const bool is_odd = vanishes(0);
+  step_ = is_odd || vanishes(1) ? 2 : 1;
+  first_ = is_odd ? 1 : 0;
+}
+
 void HermiteTable::evaluate(double q, std::span<double> coefficients,
                             std::span<double> scratch) const {
-  const auto count = static_cast<std::size_t>(terms_);
+  const std::size_t count = rows_.front().size();
   const double y = half_width_ > 0.0 ? (std::sqrt(q) - middle_) / half_width_ : 0.0;
   // Clenshaw's recurrence for all coefficients side by side.
   double* next = scratch.data();

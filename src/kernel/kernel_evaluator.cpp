@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <sstream>
 #include <utility>
 
@@ -57,21 +56,22 @@ void check_variance(Real variance, int layer, int depth) {
   }
 }
 
-/// q^(1), q^(2), ... of a sample, each checked, to visit(layer, q). The recursion runs in Real and
-/// rounds as the tile does.
+/// Both kernels of a sample with itself in each layer, the variances checked, to
+/// visit(layer, q, ntk). The recursion runs in Real and rounds as the tile does.
 template <class Real, class Visit>
 void for_each_variance(const Architecture& architecture, const PreparedActivation& activation,
                        double first_slope, double squared_norm, const Visit& visit) {
   const int depth = architecture.depth;
   Real q = static_cast<Real>(first_slope) * static_cast<Real>(squared_norm) +
            static_cast<Real>(architecture.bias_variance);
+  Real ntk = q;
   for (int layer = 1;; ++layer) {
     check_variance(q, layer, depth);
-    visit(layer, q);
+    visit(layer, q, ntk);
     if (layer == depth) {
       return;
     }
-    const Real f = scalar_diagonal(activation, q).f;
+    const auto [f, g] = scalar_diagonal(activation, q);
     if (!std::isfinite(f)) {
       std::ostringstream text;
       text << "activation '" << architecture.activation.name
@@ -81,8 +81,9 @@ void for_each_variance(const Architecture& architecture, const PreparedActivatio
               "the inputs";
       throw NumericalError(text.str());
     }
-    q = static_cast<Real>(architecture.weight_variance) * f +
-        static_cast<Real>(architecture.bias_variance);
+    const auto weight = static_cast<Real>(architecture.weight_variance);
+    q = weight * f + static_cast<Real>(architecture.bias_variance);
+    ntk = q + weight * g * ntk;
   }
 }
 
@@ -103,8 +104,9 @@ constexpr double kEqualNorms = 32.0 * static_cast<double>(std::numeric_limits<Re
 template <class Real>
 constexpr double kSeriesTail = sizeof(Real) == sizeof(float) ? 1e-8 : 4e-15;
 
-/// Most terms per layer for which a series costs no more than a few matrix products.
-constexpr int kMostTerms = 1024;
+/// Most terms of a layer's series. So many cost some tens of matrix products of images, and pair by
+/// pair evaluation a thousand times that.
+constexpr int kMostTerms = 4096;
 
 /// What closed forms promise layer by layer.
 template <class Real>
@@ -157,7 +159,7 @@ SampleVariances<Real>::SampleVariances(std::int64_t samples, int depth, std::int
     : samples_(samples),
       stride_(padded<Real>(samples)),
       depth_(depth),
-      buffer_(padded<Real>(samples) * (2 + 2 * depth + coefficients)) {
+      buffer_(padded<Real>(samples) * (2 + 3 * depth + coefficients)) {
   NTKFLOW_EXPECTS(samples >= 0 && depth >= 1 && coefficients >= 0, samples, depth, coefficients);
   std::fill_n(buffer_.data(), buffer_.size(), Real(0));
 }
@@ -171,7 +173,7 @@ struct KernelEvaluator<Real>::Implementation {
   EvaluationPath path = EvaluationPath::layered;
   std::optional<FusedKernel<Real>> fused;
   std::vector<HermiteTable> series;  ///< of each layer but the last; empty with closed forms
-  std::vector<int> terms;            ///< of each series
+  std::vector<SeriesShape> shapes;   ///< of each series
   std::string description;
   double error = kClosedFormError<Real>;
 
@@ -180,7 +182,8 @@ struct KernelEvaluator<Real>::Implementation {
   }
   /// Whether the kernel is one function of the correlation.
   [[nodiscard]] bool is_one_function() const {
-    return architecture.depth > 1 &&
+    constexpr int kDeepest = 1024;  // fitting every depth takes a second there
+    return architecture.depth > 1 && architecture.depth <= kDeepest &&
            (has_equal_norms() || (architecture.bias_variance == 0.0 && homogeneity(activation)));
   }
 
@@ -192,6 +195,14 @@ struct KernelEvaluator<Real>::Implementation {
   bool try_fused();
   bool try_series();
   void choose_path(EvaluationPath wanted);
+  /// Number of series coefficients of a sample.
+  [[nodiscard]] std::int64_t coefficients() const {
+    std::int64_t sum = 0;
+    for (const SeriesShape& shape : shapes) {
+      sum += shape.terms;
+    }
+    return sum;
+  }
   [[nodiscard]] Layers<Real> layers() const {
     return {architecture.depth, static_cast<Real>(first_slope),
             static_cast<Real>(architecture.weight_variance),
@@ -343,7 +354,7 @@ bool KernelEvaluator<Real>::Implementation::try_series() {
     const double share = static_cast<double>(step) / kSteps;
     const double squared_norm = norms.smallest + share * share * (norms.largest - norms.smallest);
     for_each_variance<double>(architecture, activation, first_slope, squared_norm,
-                              [&](int layer, double q) {
+                              [&](int layer, double q, double /*ntk*/) {
                                 Range& range = ranges[static_cast<std::size_t>(layer - 1)];
                                 range.smallest = std::min(range.smallest, q);
                                 range.largest = std::max(range.largest, q);
@@ -359,16 +370,17 @@ bool KernelEvaluator<Real>::Implementation::try_series() {
     }
     if (needed == 0 || series.back().error() > kSeriesTail<double>) {
       series.clear();
-      terms.clear();
+      shapes.clear();
       return false;
     }
-    terms.push_back(needed);
+    shapes.push_back({series.back().terms(), series.back().first(), series.back().step()});
     bound = std::max(bound, function.error_bound(largest));
   }
-  if (!terms.empty()) {
+  if (!shapes.empty()) {
+    const auto fewer = [](const SeriesShape& a, const SeriesShape& b) { return a.terms < b.terms; };
     error = bound;
     description = "layer by layer, Hermite series of up to ";
-    description += std::to_string(*std::max_element(terms.begin(), terms.end()));
+    description += std::to_string(std::max_element(shapes.begin(), shapes.end(), fewer)->terms);
     description += " terms, error bound " + quoted_error(error);
   }
   return true;
@@ -389,7 +401,7 @@ KernelEvaluator<Real>::KernelEvaluator(const Architecture& architecture, std::in
   if (std::isfinite(norms.largest)) {
     for (const double squared_norm : {norms.smallest, norms.largest}) {
       for_each_variance<Real>(architecture, implementation->activation, implementation->first_slope,
-                              squared_norm, [](int, Real) {});
+                              squared_norm, [](int, Real, Real) {});
     }
   }
   implementation->choose_path(path);
@@ -428,8 +440,7 @@ SampleVariances<Real> KernelEvaluator<Real>::variances(
     std::span<const double> squared_norms) const {
   const Implementation& kernel = *implementation_;
   const auto samples = static_cast<std::int64_t>(squared_norms.size());
-  SampleVariances<Real> result(samples, kernel.architecture.depth,
-                               std::accumulate(kernel.terms.begin(), kernel.terms.end(), 0));
+  SampleVariances<Real> result(samples, kernel.architecture.depth, kernel.coefficients());
   std::vector<double> row(kMostTerms);
   std::vector<double> scratch(2 * kMostTerms);
   for (std::int64_t i = 0; i < samples; ++i) {
@@ -440,8 +451,9 @@ SampleVariances<Real> KernelEvaluator<Real>::variances(
     std::int64_t next = 0;
     for_each_variance<Real>(
         kernel.architecture, kernel.activation, kernel.first_slope, squared_norm,
-        [&](int layer, Real q) {
+        [&](int layer, Real q, Real ntk) {
           result.layer(layer)[i] = q;
+          result.ntk(layer)[i] = ntk;
           const Real root = std::sqrt(q);
           result.factor(layer)[i] = kernel.fused ? root : root > Real(0) ? 1 / root : Real(0);
           if (static_cast<std::size_t>(layer) > kernel.series.size()) {
@@ -519,8 +531,8 @@ void KernelEvaluator<Real>::Implementation::evaluate(const Tile<Real>& tile,
       return;
     case EvaluationPath::automatic:
     case EvaluationPath::layered:
-      if (!terms.empty()) {
-        evaluate_tile(SeriesJob<Real>{tile, layers(), terms, rows.factor(1) + row_begin,
+      if (!shapes.empty()) {
+        evaluate_tile(SeriesJob<Real>{tile, layers(), shapes, rows.factor(1) + row_begin,
                                       rows.coefficient(0) + row_begin, rows.stride(),
                                       cols.factor(1) + col_begin, cols.coefficient(0) + col_begin,
                                       cols.stride()});

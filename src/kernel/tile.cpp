@@ -41,52 +41,54 @@ constexpr std::int64_t kVectors = kRowVectors;
 template <class Real>
 struct Rows {
   static constexpr std::int64_t kLanes = Pack<Real>::kLanes;
+  static constexpr std::int64_t kTogether = kVectors * kLanes;
 
   const Tile<Real>& tile;
   std::int64_t i;
   std::int64_t j;
   std::int64_t count;
 
-  [[nodiscard]] HWY_INLINE Pack<Real> product(std::int64_t v) const {
-    const Real* from = tile.products.column(j) + i + v * kLanes;
-    const std::int64_t rest = count - v * kLanes;
-    if (rest >= kLanes) {
-      return Pack<Real>::load(from);
+  HWY_INLINE void load_products(Pack<Real>* products) const {
+    const Real* from = tile.products.column(j) + i;
+    std::array<Real, kTogether>
+        padded;  // the same operations for all, so that the bits are the same
+    if (count < kTogether) {
+      padded.fill(Real(0));
+      std::copy_n(from, count, padded.data());
+      from = padded.data();
     }
-    std::array<Real, kLanes>
-        padded{};  // the same operations for all, so that the bits are the same
-    std::copy_n(from, std::max<std::int64_t>(rest, 0), padded.data());
-    return Pack<Real>::load(padded.data());
+    for (std::int64_t v = 0; v < kVectors; ++v) {
+      products[v] = Pack<Real>::load(from + v * kLanes);
+    }
   }
 
-  /// Stores the values of a depth, if they are wanted. What is not a number in the products stays
-  /// so: min and max on the way may have dropped it.
-  HWY_INLINE void store(std::span<const MatrixView<Real>> matrices, int depth, std::int64_t v,
-                        Pack<Real> value, Pack<Real> product) const {
+  /// Where the values of a depth go, or null where they are not wanted.
+  [[nodiscard]] HWY_INLINE Real* target(std::span<const MatrixView<Real>> matrices,
+                                        int depth) const {
     if (depth < tile.first_depth || matrices.empty()) {
-      return;
+      return nullptr;
     }
     const MatrixView<Real>& matrix = matrices[static_cast<std::size_t>(depth - tile.first_depth)];
-    if (matrix.data == nullptr) {
-      return;
+    return matrix.data == nullptr ? nullptr : matrix.column(j) + i;
+  }
+
+  /// What is not a number in the products stays so: min and max on the way may have dropped it.
+  HWY_INLINE void store(Real* to, const Pack<Real>* values, const Pack<Real>* products) const {
+    std::array<Real, kTogether> padded;
+    Real* whole = count < kTogether ? padded.data() : to;
+    for (std::int64_t v = 0; v < kVectors; ++v) {
+      select(is_number(products[v]), values[v], products[v]).store(whole + v * kLanes);
     }
-    const Pack<Real> checked = select(is_number(product), value, product);
-    Real* to = matrix.column(j) + i + v * kLanes;
-    const std::int64_t rest = count - v * kLanes;
-    if (rest >= kLanes) {
-      checked.store(to);
-      return;
+    if (count < kTogether) {
+      std::copy_n(padded.data(), count, to);
     }
-    std::array<Real, kLanes> padded{};
-    checked.store(padded.data());
-    std::copy_n(padded.data(), std::max<std::int64_t>(rest, 0), to);
   }
 };
 
 /// Calls evaluate(rows) for all elements of a tile.
 template <class Real, class Evaluate>
 HWY_INLINE void for_rows(const Tile<Real>& tile, const Evaluate& evaluate) {
-  constexpr std::int64_t kTogether = kVectors * Pack<Real>::kLanes;
+  constexpr std::int64_t kTogether = Rows<Real>::kTogether;
   for (std::int64_t j = 0; j < tile.products.cols; ++j) {
     for (std::int64_t i = 0; i < tile.products.rows; i += kTogether) {
       evaluate(Rows<Real>{tile, i, j, std::min(kTogether, tile.products.rows - i)});
@@ -106,17 +108,19 @@ HWY_INLINE void evaluate_layers(const LayeredJob<Real>& job, const Activation& a
   P product[kVectors];
   P c[kVectors];
   P theta[kVectors];
+  rows.load_products(product);
   for (std::int64_t v = 0; v < kVectors; ++v) {
-    product[v] = rows.product(v);
     c[v] = first_slope * product[v] + bias;
     theta[v] = c[v];
   }
   const Real* row = job.row_variances + rows.i;
   const Real* col = job.col_variances + rows.j;
   for (int depth = 1;; ++depth) {
-    for (std::int64_t v = 0; v < kVectors; ++v) {
-      rows.store(job.tile.nngp, depth, v, c[v], product[v]);
-      rows.store(job.tile.ntk, depth, v, theta[v], product[v]);
+    if (Real* to = rows.target(job.tile.nngp, depth)) {
+      rows.store(to, c, product);
+    }
+    if (Real* to = rows.target(job.tile.ntk, depth)) {
+      rows.store(to, theta, product);
     }
     if (depth == job.layers.depth) {
       return;
@@ -142,19 +146,33 @@ void evaluate(const LayeredJob<Real>& job) {
 /// F = sum_k a_k b_k rho^k and dF/drho, with a_k of the rows `a_stride` and b_k of the column
 /// `b_stride` values apart.
 template <class Real>
-HWY_INLINE void sum_series(const Real* a, std::int64_t a_stride, const Real* b,
-                           std::int64_t b_stride, int terms, const Pack<Real>* rho, Pack<Real>* f,
-                           Pack<Real>* slope) {
+HWY_INLINE void sum_series(const SeriesShape& series, const Real* a, std::int64_t a_stride,
+                           const Real* b, std::int64_t b_stride, const Pack<Real>* rho,
+                           Pack<Real>* f, Pack<Real>* slope) {
   using P = Pack<Real>;
+  P z[kVectors];  // rho^step
   for (std::int64_t v = 0; v < kVectors; ++v) {
+    z[v] = series.step == 2 ? rho[v] * rho[v] : rho[v];
     f[v] = P(0.0);
     slope[v] = P(0.0);
   }
-  for (int k = terms - 1; k >= 0; --k) {
+  for (int k = series.terms - 1; k >= 0; --k) {
     const P factor = P::broadcast(b[k * b_stride]);
     for (std::int64_t v = 0; v < kVectors; ++v) {
-      slope[v] = multiply_add(slope[v], rho[v], f[v]);
-      f[v] = multiply_add(f[v], rho[v], P::load(a + k * a_stride + v * P::kLanes) * factor);
+      slope[v] = multiply_add(slope[v], z[v], f[v]);
+      f[v] = multiply_add(f[v], z[v], P::load(a + k * a_stride + v * P::kLanes) * factor);
+    }
+  }
+  if (series.step == 1) {
+    return;
+  }
+  for (std::int64_t v = 0; v < kVectors; ++v) {
+    const P twice = slope[v] + slope[v];
+    if (series.first == 0) {  // F = S(rho^2)
+      slope[v] = rho[v] * twice;
+    } else {  // F = rho S(rho^2)
+      slope[v] = multiply_add(z[v], twice, f[v]);
+      f[v] = rho[v] * f[v];
     }
   }
 }
@@ -169,8 +187,8 @@ HWY_INLINE void evaluate_series(const SeriesJob<Real>& job, const Rows<Real>& ro
   P product[kVectors];
   P c[kVectors];
   P theta[kVectors];
+  rows.load_products(product);
   for (std::int64_t v = 0; v < kVectors; ++v) {
-    product[v] = rows.product(v);
     c[v] = multiply_add(first_slope, product[v], bias);
     theta[v] = c[v];
   }
@@ -179,9 +197,11 @@ HWY_INLINE void evaluate_series(const SeriesJob<Real>& job, const Rows<Real>& ro
   const Real* a = job.row_coefficients + rows.i;
   const Real* b = job.col_coefficients + rows.j;
   for (int depth = 1;; ++depth) {
-    for (std::int64_t v = 0; v < kVectors; ++v) {
-      rows.store(job.tile.nngp, depth, v, c[v], product[v]);
-      rows.store(job.tile.ntk, depth, v, theta[v], product[v]);
+    if (Real* to = rows.target(job.tile.nngp, depth)) {
+      rows.store(to, c, product);
+    }
+    if (Real* to = rows.target(job.tile.ntk, depth)) {
+      rows.store(to, theta, product);
     }
     if (depth == job.layers.depth) {
       return;
@@ -195,16 +215,16 @@ HWY_INLINE void evaluate_series(const SeriesJob<Real>& job, const Rows<Real>& ro
       inverse[v] = P::load(row + v * kLanes) * col_inverse_root;
       rho[v] = max(min(c[v] * inverse[v], P(1.0)), P(-1.0));
     }
-    const int terms = job.terms[static_cast<std::size_t>(depth - 1)];
-    sum_series(a, job.row_stride, b, job.col_stride, terms, rho, f, slope);
+    const SeriesShape& series = job.series[static_cast<std::size_t>(depth - 1)];
+    sum_series(series, a, job.row_stride, b, job.col_stride, rho, f, slope);
     for (std::int64_t v = 0; v < kVectors; ++v) {
       c[v] = multiply_add(weight, f[v], bias);
       theta[v] = multiply_add(weight * slope[v] * inverse[v], theta[v], c[v]);
     }
     row += job.row_stride;
     col += job.col_stride;
-    a += terms * job.row_stride;
-    b += terms * job.col_stride;
+    a += series.terms * job.row_stride;
+    b += series.terms * job.col_stride;
   }
 }
 
@@ -218,16 +238,18 @@ template <class Real>
 HWY_INLINE void clenshaw(std::span<const Real> coefficients, const Pack<Real>* y,
                          Pack<Real>* value) {
   using P = Pack<Real>;
+  P twice[kVectors];
   P next[kVectors];
   P after[kVectors];
   for (std::int64_t v = 0; v < kVectors; ++v) {
+    twice[v] = y[v] + y[v];
     next[v] = P(0.0);
     after[v] = P(0.0);
   }
   for (std::size_t k = coefficients.size() - 1; k > 0; --k) {
     const P c = P::broadcast(coefficients[k]);
     for (std::int64_t v = 0; v < kVectors; ++v) {
-      const P sum = multiply_add(y[v] + y[v], next[v], c - after[v]);
+      const P sum = multiply_add(twice[v], next[v], c - after[v]);
       after[v] = next[v];
       next[v] = sum;
     }
@@ -251,8 +273,8 @@ HWY_INLINE void evaluate_fused(const FusedJob<Real>& job, const Rows<Real>& rows
   P y[kVectors];
   bool any_far = false;
   bool any_near = false;
+  rows.load_products(product);
   for (std::int64_t v = 0; v < kVectors; ++v) {
-    product[v] = rows.product(v);
     const P cosine =
         product[v] * (P::load(job.row_inverse_norms + rows.i + v * kLanes) * col_inverse);
     rho[v] = multiply_add(slope, cosine, offset);
@@ -267,8 +289,7 @@ HWY_INLINE void evaluate_fused(const FusedJob<Real>& job, const Rows<Real>& rows
       any_near = true;
     }
   }
-  const auto evaluate_one = [&](const FusedFunction<Real>& function,
-                                std::span<const MatrixView<Real>> matrices, int depth) {
+  const auto evaluate_one = [&](const FusedFunction<Real>& function, int depth, Real* to) {
     P value[kVectors];
     clenshaw(std::span<const Real>(any_near ? function.near : function.far), y, value);
     if (any_near && any_far) {
@@ -281,19 +302,18 @@ HWY_INLINE void evaluate_fused(const FusedJob<Real>& job, const Rows<Real>& rows
     const Real* row_root = job.row_roots + (depth - 1) * job.row_stride + rows.i;
     const P col_root = P::broadcast(job.col_roots[(depth - 1) * job.col_stride + rows.j]);
     for (std::int64_t v = 0; v < kVectors; ++v) {
-      const P scale = P::load(row_root + v * kLanes) * col_root;
-      rows.store(matrices, depth, v, scale * value[v], product[v]);
+      value[v] = P::load(row_root + v * kLanes) * col_root * value[v];
     }
+    rows.store(to, value, product);
   };
-  const Tile<Real>& tile = job.tile;
-  for (std::size_t d = 0; d < std::max(tile.nngp.size(), tile.ntk.size()); ++d) {
-    const int depth = tile.first_depth + static_cast<int>(d);
+  const int depths = static_cast<int>(std::max(job.tile.nngp.size(), job.tile.ntk.size()));
+  for (int depth = job.tile.first_depth; depth < job.tile.first_depth + depths; ++depth) {
     const auto index = static_cast<std::size_t>(depth - 1);
-    if (!tile.nngp.empty() && tile.nngp[d].data != nullptr) {
-      evaluate_one(job.kernel->nngp[index], tile.nngp, depth);
+    if (Real* to = rows.target(job.tile.nngp, depth)) {
+      evaluate_one(job.kernel->nngp[index], depth, to);
     }
-    if (!tile.ntk.empty() && tile.ntk[d].data != nullptr) {
-      evaluate_one(job.kernel->ntk[index], tile.ntk, depth);
+    if (Real* to = rows.target(job.tile.ntk, depth)) {
+      evaluate_one(job.kernel->ntk[index], depth, to);
     }
   }
 }

@@ -48,14 +48,21 @@ struct LayeredJob {
   std::int64_t col_stride = 0;
 };
 
-/// Layer by layer with Hermite series of the duals (Mehler): layer l has terms[l - 1] coefficients
-/// of each sample, each `stride` values after the one before, the first of layer l where
-/// those of layer l - 1 end.
+/// The coefficients of a layer's series: a_first, a_(first + step), ..., so many terms. first is 0
+/// or 1, and step 2 for an even or odd activation.
+struct SeriesShape {
+  int terms = 0;
+  int first = 0;
+  int step = 1;
+};
+
+/// Layer by layer with Hermite series of the duals (Mehler). A sample's coefficients lie `stride`
+/// values apart, those of a layer after those of the layer before.
 template <class Real>
 struct SeriesJob {
   Tile<Real> tile;
   Layers<Real> layers;
-  std::span<const int> terms;               // of layer 1 ... depth - 1
+  std::span<const SeriesShape> series;      // of layer 1 ... depth - 1
   const Real* row_inverse_roots = nullptr;  // 1 / sqrt(q) of layer 1; stride as below
   const Real* row_coefficients = nullptr;
   std::int64_t row_stride = 0;

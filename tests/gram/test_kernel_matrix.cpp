@@ -8,6 +8,7 @@
 #include <ntkflow/gram/kernel_matrix.hpp>
 #include <ntkflow/kernel/dual_reference.hpp>
 
+#include "kernel/multiprecision.hpp"
 #include "support/kernel_problem.hpp"
 #include "support/mpi_test.hpp"
 #include "support/tolerance.hpp"
@@ -257,6 +258,48 @@ TEST(KernelMatrixTest, TilesLargerThanOneGiveTheSame) {
                                      : 0.0;
                      }),
             kKernelBound);
+}
+
+/// Samples in pairs x, x + tiny, with 1 - rho from about 1e-3 down to 1e-15.
+double twin_sample(std::int64_t position, std::int64_t input) {
+  const auto pair = static_cast<double>(position / 2);
+  const double step =
+      position % 2 == 0 ? 0.0 : std::pow(10.0, -1.5 - pair) * raw_sample(position + 100, input);
+  return raw_sample(position / 2, input) + step;
+}
+
+TEST(KernelMatrixTest, NearlyEqualSamplesKeepAllDigits) {
+  constexpr std::int64_t kPairs = 7;
+  const auto world = Communicator::world();
+  for (const GridShape shape : test::all_grids(world.size())) {
+    const auto grid = ProcessGrid::create(world, shape);
+    const auto kernel = test::make_kernel<double>(grid, relu_network(), KernelType::ntk, 3,
+                                                  kDimension, 2 * kPairs, twin_sample);
+    const auto k = kernel.assemble_symmetric(Triangle::both, silent_monitor());
+    const auto local = k.local();
+    for (std::int64_t pair = 0; pair < kPairs; ++pair) {
+      const GlobalIndex i{2 * pair};
+      const GlobalIndex j{2 * pair + 1};
+      if (!k.row_map().is_mine(i) || !k.col_map().is_mine(j)) {
+        continue;
+      }
+      test::Digits50 xx = 0;
+      test::Digits50 yy = 0;
+      test::Digits50 xy = 0;
+      for (std::int64_t input = 0; input < kDimension; ++input) {
+        const test::Digits50 x = twin_sample(i.value, input);
+        const test::Digits50 y = twin_sample(j.value, input);
+        xx += x * x;
+        yy += y * y;
+        xy += x * y;
+      }
+      const auto exact = test::exact_kernels(relu_network(), kDimension, xx, yy, xy);
+      const double value = local(k.row_map().to_local(i).value, k.col_map().to_local(j).value);
+      const double bound = test::ulp_bound<double>(450.0, 1.0);  // 1e-13
+      EXPECT_LE(test::relative_error(value, exact.ntk), bound) << pair;
+      EXPECT_GT(test::relative_error(value * (1.0 + 3.0 * bound), exact.ntk), bound);
+    }
+  }
 }
 
 TEST(KernelMatrixTest, EqualSamplesGiveEqualRows) {

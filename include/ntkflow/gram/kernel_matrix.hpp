@@ -77,6 +77,11 @@ class KernelMatrix {
   [[nodiscard]] int first_depth(std::size_t matrices) const {
     return evaluator_->architecture().depth - static_cast<int>(matrices) + 1;
   }
+  /// Kernels of the local columns' samples with themselves.
+  [[nodiscard]] const Real* diagonal(int depth) const {
+    const SampleVariances<Real>& cols = col_samples_->variances();
+    return type_ == KernelType::ntk ? cols.ntk(depth) : cols.layer(depth);
+  }
   [[nodiscard]] std::vector<DistMatrix<Real>> assemble(std::size_t depths, Triangle triangle,
                                                        Monitor& monitor) const;
   /// Kernel values of the pairs of local rows from `row` on and local columns from `col` on. Local.

@@ -72,6 +72,9 @@ std::string check_activation(const ActivationSpec& spec);
 /// `spec` must be valid.
 std::string why_no_ntk(const ActivationSpec& spec);
 
+/// Whether the duals of an activation have no closed form here. Local. `spec` must be valid.
+bool has_numerical_duals(const ActivationSpec& spec);
+
 /// E[sigma(z)^2] for z ~ N(0, 1), whose inverse is Arora et al.'s c_sigma. Local. `spec` must be
 /// valid.
 double second_moment(const ActivationSpec& spec);

@@ -14,9 +14,9 @@
 
 namespace ntkflow {
 
-/// What a kernel needs of each of n samples alone: |x|, q^(l)(x, x) for l = 1 ... depth, and what
-/// the evaluation path makes of them. One contiguous, 64-byte aligned and padded array each. Made
-/// by KernelEvaluator::variances.
+/// What a kernel needs of each of n samples alone: |x|, both kernels of the sample with itself in
+/// each layer, and what the evaluation path makes of them. One contiguous, 64-byte aligned and
+/// padded array each. Made by KernelEvaluator::variances.
 template <class Real>
 class SampleVariances {
  public:
@@ -32,12 +32,14 @@ class SampleVariances {
   [[nodiscard]] Real* norms() const { return array(0); }
   /// 1 / |x|, or 0 where x = 0.
   [[nodiscard]] Real* inverse_norms() const { return array(1); }
-  /// q^(layer) of all samples; layer counts from 1.
+  /// q^(layer), the NNGP kernel of each sample with itself; layer counts from 1.
   [[nodiscard]] Real* layer(int layer) const { return array(1 + layer); }
+  /// The NTK of each sample with itself, of the network that ends with this layer.
+  [[nodiscard]] Real* ntk(int layer) const { return array(1 + 2 * depth_ + layer); }
   /// sqrt(q^(layer)) with the fused path; else 1 / sqrt(q^(layer)), or 0 where that is 0.
   [[nodiscard]] Real* factor(int layer) const { return array(1 + depth_ + layer); }
   /// Coefficient k of all samples.
-  [[nodiscard]] Real* coefficient(std::int64_t k) const { return array(2 + 2 * depth_ + k); }
+  [[nodiscard]] Real* coefficient(std::int64_t k) const { return array(2 + 3 * depth_ + k); }
 
  private:
   [[nodiscard]] Real* array(std::int64_t index) const { return buffer_.data() + index * stride_; }
