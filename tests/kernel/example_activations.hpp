@@ -289,6 +289,7 @@ inline std::vector<ActivationExample> numerical_examples() {
                              [](const auto& x) { return x > 0 ? x : 0 * x; }));
   all.back().kind = DualsKind::numerical;
   all.back().kinks = {0.0};
+  all.back().networks = {{1.5, 0.5}};
   return all;
 }
 

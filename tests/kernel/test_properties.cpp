@@ -353,7 +353,8 @@ void check_gram(const ActivationExample& example, EvaluationPath path, Placement
     const double root = std::sqrt(gram.diagonal.front() * gram.diagonal[last]);
     gram.kernel(last, 0) = static_cast<Real>((1.0 + allowed * test::kEps<Real>)*root);
     EXPECT_GT(cauchy_schwarz_excess(gram.kernel, gram.diagonal), allowed);
-    gram.kernel(last, 0) = static_cast<Real>(2.0 * root);
+    gram.kernel(last, 0) =
+        static_cast<Real>(2.0 * *std::max_element(gram.diagonal.begin(), gram.diagonal.end()));
     gram.kernel(0, last) = gram.kernel(last, 0);
     EXPECT_LT(definiteness(gram.kernel), -1.0);
   }
