@@ -1,3 +1,4 @@
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -60,6 +61,12 @@ KernelOptions read_kernel(const TableReader& kernel) {
       changed.*field = *value;
       fine = check_field(kernel, key, changed) && fine;
     }
+  }
+  if (fine && preset == Preset::arora && !std::isfinite(second_moment(architecture.activation))) {
+    kernel.complain("preset",
+                    "\"arora\" scales by E[s(z)^2], z ~ N(0, 1), which is infinite for this "
+                    "activation; give weight_variance and bias_variance");
+    fine = false;
   }
   if (fine && preset) {
     architecture = with_preset(architecture, *preset);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <sstream>
 #include <utility>
 
@@ -10,7 +9,6 @@
 #include <ntkflow/base/error.hpp>
 
 #include "numerical_activation.hpp"
-#include "orthant_polynomials.hpp"
 #include "scalar.hpp"
 #include "scalar_duals.hpp"
 
@@ -178,29 +176,6 @@ std::string check_expression(const ActivationSpec& spec) {
 }
 
 }  // namespace
-
-NearAngle::NearAngle(double q1, double q2, double distance)
-    : r(std::sqrt(q1 * q2)), c(r - distance), gap(distance) {}
-
-double NearAngle::turns() const {
-  return std::atan2(std::sqrt(gap * (r + c)), c) / (2.0 * std::numbers::pi);
-}
-
-double NearAngle::orthant_moment(int n) const {
-  if (gap == 0.0) {
-    return 0.0;
-  }
-  const double x = gap / (2.0 * r);
-  const auto& coefficients = kOrthantPolynomials<double>[static_cast<std::size_t>(n - 1)];
-  double moment = 0.0;
-  for (std::size_t k = coefficients.size(); k > 0; --k) {
-    moment = moment * x + coefficients[k - 1];
-  }
-  for (int factor = 0; factor < n; ++factor) {
-    moment *= gap / 2.0;
-  }
-  return moment * std::sqrt(x);
-}
 
 std::vector<std::string> activation_names() {
   std::vector<std::string> names;

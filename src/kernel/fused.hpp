@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <ntkflow/kernel/dual_reference.hpp>
-
 // The whole kernel of depth L as one function of the correlation rho of two samples in the first
 // layer. It exists where all samples have the same norm, or where the activation is positively
 // homogeneous and there is no bias: then kernel(x, y) = sqrt(q(x) q(y)) f(rho), q the variance at

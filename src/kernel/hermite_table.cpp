@@ -53,10 +53,14 @@ HermiteTable::HermiteTable(const NumericalActivation& activation, int terms, dou
     const double root = middle_ + half_width_ * y;
     evaluate(root * root, coefficients, scratch);
     const auto expected = exact(y);
+    double squares = 0.0;
+    for (const double one : expected) {
+      squares += one * one;
+    }
     for (std::size_t k = 0; k < kept; ++k) {
       const std::size_t order =
           static_cast<std::size_t>(first_) + k * static_cast<std::size_t>(step_);
-      error_ = std::max(error_, std::abs(coefficients[k] - expected[order]) / scale);
+      error_ = std::max(error_, std::abs(coefficients[k] - expected[order]) / std::sqrt(squares));
     }
   }
 }

@@ -22,8 +22,7 @@ class HermiteTable {
   [[nodiscard]] int terms() const noexcept { return static_cast<int>(rows_.front().size()); }
   [[nodiscard]] int first() const noexcept { return first_; }
   [[nodiscard]] int step() const noexcept { return step_; }
-  /// Largest difference met from the coefficients themselves, relative to sqrt(F(q, q, q)) at the
-  /// largest q.
+  /// Largest difference met from the coefficients themselves, relative to sqrt(F(q, q, q)).
   [[nodiscard]] double error() const noexcept { return error_; }
 
   /// Writes the coefficients kept. Variances a little outside of the range are served as well.

@@ -1,16 +1,20 @@
 #include "ntkflow/kernel/kernel_evaluator.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <sstream>
 #include <utility>
 
 #include <ntkflow/base/contract.hpp>
 #include <ntkflow/base/error.hpp>
+#include <ntkflow/base/matrix.hpp>
 
 #include "activation.hpp"
 #include "fused.hpp"
+#include "fused_target.hpp"
 #include "hermite.hpp"
 #include "hermite_table.hpp"
 #include "near_pair.hpp"
@@ -112,45 +116,15 @@ constexpr int kMostTerms = 4096;
 template <class Real>
 constexpr double kClosedFormError = sizeof(Real) == sizeof(float) ? 4e-6 : 1e-13;
 
+/// By how much |x|^2 may leave the range given, for samples that were rounded to Real.
+constexpr double kNormSlack = 1e-5;
+
 std::string quoted_error(double error) {
   std::ostringstream text;
   text.precision(2);
   text << error;
   return text.str();
 }
-
-/// Duals of one layer at equal variances.
-class EqualDuals {
- public:
-  EqualDuals(const PreparedActivation& activation, long double q) : activation_(activation), q_(q) {
-    if (activation.numerical) {
-      constexpr int kMost = 8192;
-      const auto variance = static_cast<double>(q);
-      coefficients_.resize(static_cast<std::size_t>(
-          hermite_terms(*activation.numerical, variance, kSeriesTail<double>, kMost)));
-      hermite_coefficients(*activation.numerical, variance, coefficients_);
-    }
-  }
-
-  [[nodiscard]] Duals<long double> at(long double c) const {
-    if (coefficients_.empty()) {
-      return scalar_duals(activation_, q_, q_, c);
-    }
-    const long double rho = c / q_;
-    Duals<long double> sum{0.0L, 0.0L};
-    for (std::size_t k = coefficients_.size(); k > 0; --k) {
-      const long double a = coefficients_[k - 1];
-      sum.g = sum.g * rho + sum.f;
-      sum.f = sum.f * rho + a * a;
-    }
-    return {sum.f, sum.g / q_};
-  }
-
- private:
-  PreparedActivation activation_;
-  long double q_;
-  std::vector<double> coefficients_;
-};
 
 }  // namespace
 
@@ -178,22 +152,24 @@ struct KernelEvaluator<Real>::Implementation {
   double error = kClosedFormError<Real>;
 
   [[nodiscard]] bool has_equal_norms() const {
-    return norms.largest - norms.smallest <= kEqualNorms<Real> * norms.largest;
+    return std::isfinite(norms.largest) &&
+           norms.largest - norms.smallest <= kEqualNorms<Real> * norms.largest;
   }
   /// Whether the kernel is one function of the correlation.
   [[nodiscard]] bool is_one_function() const {
     constexpr int kDeepest = 1024;  // fitting every depth takes a second there
     return architecture.depth > 1 && architecture.depth <= kDeepest &&
-           (has_equal_norms() || (architecture.bias_variance == 0.0 && homogeneity(activation)));
+           (has_equal_norms() || (architecture.bias_variance == 0.0 && is_homogeneous(activation)));
   }
 
   /// A squared norm at which to fit: without a bias a homogeneous activation has the same function
   /// at every norm.
   [[nodiscard]] double fused_norm() const { return has_equal_norms() ? norms.largest : 1.0; }
-  [[nodiscard]] FusedTarget near_target() const;
-  [[nodiscard]] FusedTarget fused_target() const;
   bool try_fused();
   bool try_series();
+  [[nodiscard]] double layered_error() const;
+  /// What the kernel needs of a sample with this |x|^2, to place i.
+  void set_variances(double squared_norm, std::int64_t i, SampleVariances<Real>& variances) const;
   void choose_path(EvaluationPath wanted);
   /// Number of series coefficients of a sample.
   [[nodiscard]] std::int64_t coefficients() const {
@@ -216,81 +192,14 @@ struct KernelEvaluator<Real>::Implementation {
                       std::int64_t col_begin) const;
 };
 
-/// The target where closed forms are slow in long double: the recursion that carries the distance
-/// from correlation 1 or -1, in double.
-template <class Real>
-FusedTarget KernelEvaluator<Real>::Implementation::near_target() const {
-  FusedTarget target;
-  target.depth = architecture.depth;
-  target.has_kink = true;
-  target.noise = 2e-15;  // the digits of double
-  const double first = first_slope * fused_norm() + architecture.bias_variance;
-  std::vector<double> q = {first};
-  while (q.size() < static_cast<std::size_t>(architecture.depth)) {
-    q.push_back(architecture.weight_variance * scalar_diagonal(activation, q.back()).f +
-                architecture.bias_variance);
-  }
-  target.evaluate = [network = architecture, prepared = activation, q](
-                        long double sign, long double gap, std::span<long double> nngp,
-                        std::span<long double> ntk) {
-    const NearLayer layer{q.front(), q.front(), static_cast<double>(sign),
-                          static_cast<double>(gap * q.front())};
-    for_each_near_depth(network, prepared, network.depth, layer, [&](int depth, KernelPair pair) {
-      const auto index = static_cast<std::size_t>(depth - 1);
-      nngp[index] = pair.nngp / q[index];
-      ntk[index] = pair.ntk / q[index];
-    });
-  };
-  return target;
-}
-
-template <class Real>
-FusedTarget KernelEvaluator<Real>::Implementation::fused_target() const {
-  if (has_slow_textbook(activation)) {
-    return near_target();
-  }
-  const long double weight = architecture.weight_variance;
-  const long double bias = architecture.bias_variance;
-  std::vector<EqualDuals> steps;
-  std::vector<long double> q = {first_slope * fused_norm() + bias};
-  while (q.size() < static_cast<std::size_t>(architecture.depth)) {
-    steps.emplace_back(activation, q.back());
-    q.push_back(weight * scalar_diagonal(activation, q.back()).f + bias);
-  }
-  FusedTarget target;
-  target.depth = architecture.depth;
-  if (activation.numerical && !activation.numerical->kinks().empty()) {
-    target.has_kink = true;
-    target.noise = 0.1 * NumericalActivation::kDualTolerance;  // as met; what is left is measured
-    target.allowed = 1e-12;
-  }
-  target.evaluate = [weight, bias, q, steps](long double sign, long double gap,
-                                             std::span<long double> nngp,
-                                             std::span<long double> ntk) {
-    long double c = sign * (1 - gap) * q.front();
-    long double theta = c;
-    for (std::size_t l = 0;; ++l) {
-      nngp[l] = c / q[l];
-      ntk[l] = theta / q[l];
-      if (l + 1 == q.size()) {
-        return;
-      }
-      const auto duals = steps[l].at(std::clamp(c, -q[l], q[l]));
-      c = weight * duals.f + bias;
-      theta = c + weight * duals.g * theta;
-    }
-  };
-  return target;
-}
-
 template <class Real>
 bool KernelEvaluator<Real>::Implementation::try_fused() {
-  fused = fit_fused<Real>(fused_target());
+  const double variance = first_slope * fused_norm() + architecture.bias_variance;
+  fused = fit_fused<Real>(fused_target(architecture, activation, variance));
   if (!fused) {
     return false;
   }
   path = EvaluationPath::fused;
-  const double variance = first_slope * fused_norm() + architecture.bias_variance;
   fused->slope = static_cast<Real>(first_slope * fused_norm() / variance);
   fused->offset = static_cast<Real>(architecture.bias_variance / variance);
   error = fused->error;
@@ -320,9 +229,21 @@ void KernelEvaluator<Real>::Implementation::choose_path(EvaluationPath wanted) {
     }
   }
   path = wanted == EvaluationPath::reference ? wanted : EvaluationPath::layered;
+  if (architecture.depth == 1) {
+    description = "the linear kernel";
+    return;
+  }
   description = path == EvaluationPath::layered ? "layer by layer, closed forms"
                                                 : "pair by pair in scalar code, closed forms";
-  if (!activation.numerical || (path == EvaluationPath::layered && try_series())) {
+  if (!activation.numerical) {
+    if (path == EvaluationPath::layered && has_slow_textbook(activation) &&
+        std::isfinite(norms.largest)) {
+      error = std::max(error, layered_error());
+      description += ", error bound " + quoted_error(error);
+    }
+    return;
+  }
+  if (path == EvaluationPath::layered && try_series()) {
     return;
   }
   if (wanted == EvaluationPath::layered) {
@@ -337,10 +258,49 @@ void KernelEvaluator<Real>::Implementation::choose_path(EvaluationPath wanted) {
   description += quoted_error(error);
 }
 
+/// Sums of tails over kinks lose digits as variances grow: compares both kernels with the scalar
+/// reference at the largest norm, away from correlation 1 and -1.
+template <class Real>
+double KernelEvaluator<Real>::Implementation::layered_error() const {
+  constexpr std::int64_t kPairs = 15;
+  SampleVariances<Real> variances(kPairs, architecture.depth, 0);
+  set_variances(norms.largest, 0, variances);
+  for (int layer = 1; layer <= architecture.depth; ++layer) {
+    std::fill_n(variances.layer(layer), kPairs, variances.layer(layer)[0]);
+  }
+  Matrix<Real> products(kPairs, 1);
+  for (std::int64_t i = 0; i < kPairs; ++i) {
+    const double rho = 0.98 * (2.0 * static_cast<double>(i) / (kPairs - 1) - 1.0);
+    products(i, 0) = static_cast<Real>(rho * norms.largest);
+  }
+  Matrix<Real> nngp(kPairs, 2);
+  Matrix<Real> ntk(kPairs, 2);
+  std::array<MatrixView<Real>, 4> out;
+  for (std::int64_t k = 0; k < 2; ++k) {
+    out[2 * k] = nngp.view().block(0, k, kPairs, 1);
+    out[2 * k + 1] = ntk.view().block(0, k, kPairs, 1);
+  }
+  const auto tile = [&](std::size_t k) {
+    return Tile<Real>{products.view(), architecture.depth, std::span(&out[2 * k], 1),
+                      std::span(&out[2 * k + 1], 1)};
+  };
+  evaluate(tile(0), variances, 0, variances, 0);
+  evaluate_pairs(tile(1), variances, 0, variances, 0);
+  double worst = 0.0;
+  for (std::int64_t i = 0; i < kPairs; ++i) {
+    worst = std::max({worst,
+                      std::abs(static_cast<double>(nngp(i, 0) - nngp(i, 1))) /
+                          static_cast<double>(variances.layer(architecture.depth)[0]),
+                      std::abs(static_cast<double>(ntk(i, 0) - ntk(i, 1))) /
+                          static_cast<double>(variances.ntk(architecture.depth)[0])});
+  }
+  return worst;
+}
+
 template <class Real>
 bool KernelEvaluator<Real>::Implementation::try_series() {
   if (!std::isfinite(norms.largest)) {
-    return architecture.depth == 1;
+    return false;
   }
   // Terms grow with the variance, and a variance grows with the norm, but for activations that are
   // not monotonic: look at norms in between as well.
@@ -363,18 +323,20 @@ bool KernelEvaluator<Real>::Implementation::try_series() {
   ranges.pop_back();
   double bound = kSeriesTail<Real>;
   const NumericalActivation& function = *activation.numerical;
-  for (const auto& [smallest, largest] : ranges) {
+  for (const Range& met : ranges) {
+    const double smallest = 0.99 * met.smallest;  // between the norms looked at there may be more
+    const double largest = 1.01 * met.largest;
     const int needed = hermite_terms(function, largest, kSeriesTail<Real>, kMostTerms);
     if (needed > 0) {
       series.emplace_back(function, needed, smallest, largest);
     }
-    if (needed == 0 || series.back().error() > kSeriesTail<double>) {
+    if (needed == 0 || series.back().error() > 0.1 * kClosedFormError<double>) {
       series.clear();
       shapes.clear();
       return false;
     }
     shapes.push_back({series.back().terms(), series.back().first(), series.back().step()});
-    bound = std::max(bound, function.error_bound(largest));
+    bound = std::max({bound, 2.0 * series.back().error(), function.error_bound(largest)});
   }
   if (!shapes.empty()) {
     const auto fewer = [](const SeriesShape& a, const SeriesShape& b) { return a.terms < b.terms; };
@@ -436,36 +398,54 @@ double KernelEvaluator<Real>::error() const noexcept {
 }
 
 template <class Real>
+void KernelEvaluator<Real>::Implementation::set_variances(double squared_norm, std::int64_t i,
+                                                          SampleVariances<Real>& variances) const {
+  const double norm = std::sqrt(squared_norm);
+  variances.norms()[i] = static_cast<Real>(norm);
+  variances.inverse_norms()[i] = static_cast<Real>(norm > 0.0 ? 1.0 / norm : 0.0);
+  std::vector<double> row;
+  std::vector<double> scratch;
+  std::int64_t next = 0;
+  for_each_variance<Real>(
+      architecture, activation, first_slope, squared_norm, [&](int layer, Real q, Real ntk) {
+        variances.layer(layer)[i] = q;
+        variances.ntk(layer)[i] = ntk;
+        const Real root = std::sqrt(q);
+        variances.factor(layer)[i] = fused ? root : root > Real(0) ? 1 / root : Real(0);
+        if (static_cast<std::size_t>(layer) > series.size()) {
+          return;
+        }
+        const HermiteTable& table = series[static_cast<std::size_t>(layer - 1)];
+        row.resize(static_cast<std::size_t>(table.terms()));
+        scratch.resize(2 * row.size());
+        table.evaluate(static_cast<double>(q), row, scratch);
+        for (const double term : row) {
+          variances.coefficient(next++)[i] = static_cast<Real>(term);
+        }
+      });
+}
+
+template <class Real>
 SampleVariances<Real> KernelEvaluator<Real>::variances(
     std::span<const double> squared_norms) const {
   const Implementation& kernel = *implementation_;
+  const int depth = kernel.architecture.depth;
   const auto samples = static_cast<std::int64_t>(squared_norms.size());
-  SampleVariances<Real> result(samples, kernel.architecture.depth, kernel.coefficients());
-  std::vector<double> row(kMostTerms);
-  std::vector<double> scratch(2 * kMostTerms);
+  SampleVariances<Real> result(samples, depth, kernel.coefficients());
+  // On a sphere few values of the norm are met, and a numerical diagonal takes microseconds.
+  std::map<double, std::int64_t> known;
   for (std::int64_t i = 0; i < samples; ++i) {
     const double squared_norm = squared_norms[static_cast<std::size_t>(i)];
-    const double norm = std::sqrt(squared_norm);
-    result.norms()[i] = static_cast<Real>(norm);
-    result.inverse_norms()[i] = static_cast<Real>(norm > 0.0 ? 1.0 / norm : 0.0);
-    std::int64_t next = 0;
-    for_each_variance<Real>(
-        kernel.architecture, kernel.activation, kernel.first_slope, squared_norm,
-        [&](int layer, Real q, Real ntk) {
-          result.layer(layer)[i] = q;
-          result.ntk(layer)[i] = ntk;
-          const Real root = std::sqrt(q);
-          result.factor(layer)[i] = kernel.fused ? root : root > Real(0) ? 1 / root : Real(0);
-          if (static_cast<std::size_t>(layer) > kernel.series.size()) {
-            return;
-          }
-          const HermiteTable& table = kernel.series[static_cast<std::size_t>(layer - 1)];
-          const auto terms = std::span(row).first(static_cast<std::size_t>(table.terms()));
-          table.evaluate(static_cast<double>(q), terms, scratch);
-          for (const double term : terms) {
-            result.coefficient(next++)[i] = static_cast<Real>(term);
-          }
-        });
+    NTKFLOW_EXPECTS(kernel.norms.smallest * (1.0 - kNormSlack) <= squared_norm &&
+                        squared_norm <= kernel.norms.largest * (1.0 + kNormSlack),
+                    squared_norm, kernel.norms.smallest, kernel.norms.largest);
+    if (kernel.fused && kernel.has_equal_norms()) {
+      if (const auto [first, is_new] = known.try_emplace(squared_norm, i); !is_new) {
+        result.copy(first->second, i);
+        continue;
+      }
+    }
+    kernel.set_variances(squared_norm, i, result);
   }
   return result;
 }
@@ -609,35 +589,37 @@ std::optional<KernelPair> KernelEvaluator<Real>::near_kernels(double x_squared_n
                                                               int depth) const {
   const Implementation& kernel = *implementation_;
   NTKFLOW_EXPECTS(depth >= 1 && depth <= kernel.architecture.depth, depth);
-  if (correlation.sign > 0.0 && correlation.gap == 0.0 && x_squared_norm == y_squared_norm) {
-    return KernelPair{diagonal(x_squared_norm, KernelType::nngp, depth),
-                      diagonal(x_squared_norm, KernelType::ntk, depth)};
-  }
-  const double x_norm = std::sqrt(x_squared_norm);
-  const double y_norm = std::sqrt(y_squared_norm);
-  if (kernel.activation.numerical && !kernel.fused) {
+  // Forms that integrate take tens of microseconds; from this gap on a correlation rounded once
+  // leaves their angle 1e-13.
+  constexpr double kWorthIt = 1e-6;
+  if (!has_kink(kernel.activation) || (kernel.activation.numerical && !kernel.fused) ||
+      (!kernel.fused && has_slow_textbook(kernel.activation) && correlation.gap > kWorthIt)) {
     return std::nullopt;
   }
   if (!kernel.fused) {
     KernelPair kernels;
-    for_each_near_depth(
-        kernel.architecture, kernel.activation, depth,
-        first_near_layer(kernel.architecture, kernel.first_slope, x_norm, y_norm, correlation),
-        [&](int /*depth*/, KernelPair reached) { kernels = reached; });
+    const NearLayer first =
+        first_near_layer(kernel.architecture, kernel.first_slope, std::sqrt(x_squared_norm),
+                         std::sqrt(y_squared_norm), correlation);
+    for_each_near_depth(kernel.architecture, kernel.activation, depth, first,
+                        [&](int /*depth*/, KernelPair reached) { kernels = reached; });
     return kernels;
   }
+  // With slope + offset = 1: near rho = 1 the gap shrinks by the slope, near -1 the bias adds to
+  // it, and may carry rho across 0.
+  const FusedKernel<Real>& fused = *kernel.fused;
+  const double rho = fused.slope * correlation.sign * (1.0 - correlation.gap) + fused.offset;
+  const double gap = correlation.sign > 0.0 ? fused.slope * correlation.gap
+                     : rho > 0.0            ? 1.0 - rho
+                                            : fused.slope * correlation.gap + 2.0 * fused.offset;
   const double scale = std::sqrt(diagonal(x_squared_norm, KernelType::nngp, depth) *
                                  diagonal(y_squared_norm, KernelType::nngp, depth));
-  // 1 - slope = offset: at rho near 1 the gap shrinks by the slope, at -1 the bias adds to it.
-  const auto& fused = *kernel.fused;
-  const double rho = fused.slope * correlation.sign * (1.0 - correlation.gap) + fused.offset;
-  const double gap =
-      fused.slope * correlation.gap + (correlation.sign > 0.0 ? 0.0 : 2.0 * fused.offset);
   const auto index = static_cast<std::size_t>(depth - 1);
-  return KernelPair{scale * fused.nngp[index].evaluate(fused.variable, static_cast<Real>(rho),
-                                                       static_cast<Real>(gap)),
-                    scale * fused.ntk[index].evaluate(fused.variable, static_cast<Real>(rho),
-                                                      static_cast<Real>(gap))};
+  const auto value = [&](const FusedFunction<Real>& function) {
+    return scale *
+           function.evaluate(fused.variable, static_cast<Real>(rho), static_cast<Real>(gap));
+  };
+  return KernelPair{value(fused.nngp[index]), value(fused.ntk[index])};
 }
 
 template <class Real>

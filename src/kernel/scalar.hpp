@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "activation.hpp"
+#include "near_angle.hpp"
 #include "near_duals.hpp"
 #include "normal.hpp"
 

@@ -23,8 +23,15 @@ Duals<Value> scalar_duals(const PreparedActivation& activation, Value q1, Value 
                                                  static_cast<double>(c)));
   }
   Duals<Value> duals{};
-  visit_activation(scalar::Activations(), activation,
-                   [&](const auto& known) { duals = known.textbook(q1, q2, c); });
+  visit_activation(scalar::Activations(), activation, [&]<class Known>(const Known& known) {
+    if constexpr (requires { Known::kTextbookIntegrates; }) {
+      // These divide by the deviations; a sample of variance 0 is the limit.
+      constexpr Value kSmallest{1e-60};
+      duals = known.textbook(std::max(q1, kSmallest), std::max(q2, kSmallest), c);
+    } else {
+      duals = known.textbook(q1, q2, c);
+    }
+  });
   return duals;
 }
 
@@ -41,17 +48,21 @@ Duals<Value> scalar_diagonal(const PreparedActivation& activation, Value q) {
 
 NearDuals near_duals(const PreparedActivation& activation, double q1, double q2, double c_sign,
                      double gap) {
+  const double r = std::sqrt(q1 * q2);
   NearDuals near;
-  visit_activation(scalar::Activations(), activation, [&](const auto& known) {
+  visit_activation(scalar::Activations(), activation, [&]<class Known>(const Known& known) {
     if constexpr (requires { known.near(q1, q2, c_sign, gap); }) {
-      near = known.near(q1, q2, c_sign, gap);
-    } else {
-      // Without a kink F and G do not feel the rounding of c.
-      const double c = std::copysign(std::sqrt(q1 * q2) - gap, c_sign);
-      const auto [f, g] = known.textbook(q1, q2, c);
-      const double bound = std::sqrt(known.diagonal(q1).f * known.diagonal(q2).f);
-      near = {f, g, std::max(bound - std::abs(f), 0.0)};
+      // Forms that integrate from the end do so over a short way only.
+      constexpr double kShort = 0.01;
+      if (!requires { Known::kTextbookIntegrates; } ||
+          (gap <= kShort * r && gap <= 10.0 * kShort)) {
+        near = known.near(q1, q2, c_sign, gap);
+        return;
+      }
     }
+    const auto [f, g] = known.textbook(q1, q2, std::copysign(r - gap, c_sign));
+    const double bound = std::sqrt(known.diagonal(q1).f * known.diagonal(q2).f);
+    near = {f, g, std::max(bound - std::abs(f), 0.0)};
   });
   return near;
 }
@@ -66,17 +77,27 @@ bool has_slow_textbook(const PreparedActivation& activation) {
   return is_slow;
 }
 
-std::optional<double> homogeneity(const PreparedActivation& activation) {
-  std::optional<double> degree;
-  if (activation.numerical) {
-    return degree;
-  }
-  visit_activation(scalar::Activations(), activation, [&](const auto& known) {
-    if constexpr (requires { known.degree(); }) {
-      degree = known.degree();
-    }
+bool is_homogeneous(const PreparedActivation& activation) {
+  bool is_homogeneous = false;
+  visit_activation(scalar::Activations(), activation, [&]<class Known>(const Known& /*known*/) {
+    is_homogeneous = requires {
+      Known::kIsHomogeneous;
+    };
   });
-  return degree;
+  return is_homogeneous;
+}
+
+bool has_kink(const PreparedActivation& activation) {
+  if (activation.numerical) {
+    return !activation.numerical->kinks().empty();
+  }
+  bool has_kink = false;
+  visit_activation(scalar::Activations(), activation, [&]<class Known>(const Known& known) {
+    has_kink = requires {
+      known.near(1.0, 1.0, 1.0, 0.0);
+    };
+  });
+  return has_kink;
 }
 
 template Duals<double> scalar_duals(const PreparedActivation&, double, double, double);

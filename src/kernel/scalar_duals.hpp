@@ -1,8 +1,5 @@
 #pragma once
 
-#include <optional>
-#include <string>
-
 #include "activation.hpp"
 
 // The duals of any activation for scalars.
@@ -22,10 +19,13 @@ Duals<Value> scalar_diagonal(const PreparedActivation& activation, Value q);
 NearDuals near_duals(const PreparedActivation& activation, double q1, double q2, double c_sign,
                      double gap);
 
-/// Whether the textbook form integrates, so that near_duals is much faster. Local.
+/// Whether the textbook form integrates, so that it takes tens of microseconds. Local.
 bool has_slow_textbook(const PreparedActivation& activation);
 
-/// The n with s(r x) = r^n s(x) for all r > 0, if there is one. Local.
-std::optional<double> homogeneity(const PreparedActivation& activation);
+/// Whether s(r x) = r^n s(x) for an n and all r > 0. Local.
+bool is_homogeneous(const PreparedActivation& activation);
+
+/// Whether s or s' jumps, so that the kernel has a term in the angle between two samples. Local.
+bool has_kink(const PreparedActivation& activation);
 
 }  // namespace ntkflow

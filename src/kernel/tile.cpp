@@ -19,6 +19,7 @@
 
 #include "atan_polynomial.hpp"
 #include "gauss_rule.hpp"
+#include "near_angle.hpp"
 #include "near_duals.hpp"
 #include "normal.hpp"
 #include "orthant_polynomials.hpp"

@@ -8,6 +8,7 @@
 #include <ntkflow/base/error.hpp>
 #include <ntkflow/base/matrix.hpp>
 #include <ntkflow/base/random.hpp>
+#include <ntkflow/kernel/dual_reference.hpp>
 #include <ntkflow/kernel/kernel_evaluator.hpp>
 
 #include "multiprecision.hpp"
@@ -362,11 +363,37 @@ TYPED_TEST(EvaluationPathTest, EqualSamplesHaveTheKernelOfTheDiagonal) {
       const KernelEvaluator<Real> evaluator(architecture_of("relu", depth, 1.7, 0.2), 50, norms);
       const auto kernels = evaluator.near_kernels(61.5, 61.5, {1.0, 0.0}, depth);
       const double bound = test::ulp_bound<Real>(64.0, 1.0);
-      EXPECT_LE(
-          test::relative_difference(kernels->nngp, evaluator.diagonal(61.5, KernelType::nngp)),
-          bound);
-      EXPECT_LE(test::relative_difference(kernels->ntk, evaluator.diagonal(61.5, KernelType::ntk)),
-                bound);
+      const double nngp = evaluator.diagonal(61.5, KernelType::nngp);
+      const double ntk = evaluator.diagonal(61.5, KernelType::ntk);
+      EXPECT_LE(test::relative_difference(kernels->nngp, nngp), bound);
+      EXPECT_LE(test::relative_difference(kernels->ntk, ntk), bound);
+    }
+  }
+}
+
+// x and -x are far from parallel after the first layer, whatever their variance and the bias.
+TYPED_TEST(EvaluationPathTest, OppositeSamplesAgreeWithTheReference) {
+  using Real = TypeParam;
+  for (const std::string activation : {"relu", "leaky_relu", "abs", "elu", "selu", "hard_tanh"}) {
+    for (const double squared_norm : {0.5, 10.0, 100.0, 784.0}) {
+      for (const auto& [weight, bias] : {std::pair{2.0, 0.01}, {0.5, 1.0}}) {
+        const Architecture architecture{3, {activation, {}, {}}, weight, bias, FirstLayer::plain};
+        const reference::InnerProducts products{squared_norm, squared_norm,
+                                                -squared_norm * (1.0 - 1e-7)};
+        const auto expected = reference::kernels(architecture, 1, products);
+        for (const NormRange norms :
+             {NormRange{squared_norm, squared_norm}, NormRange{0.5 * squared_norm, squared_norm}}) {
+          const KernelEvaluator<Real> evaluator(architecture, 1, norms);
+          const auto near = evaluator.near_kernels(squared_norm, squared_norm, {-1.0, 1e-7}, 3);
+          ASSERT_TRUE(near.has_value());
+          const double scale = evaluator.diagonal(squared_norm, KernelType::ntk);
+          // The reference has the rounding of rho: 1e-16 over the angle.
+          const double bound = std::max(kPromised<Real>, 1e-12) * scale;
+          EXPECT_NEAR(near->nngp, expected.nngp, bound)
+              << activation << squared_norm << ' ' << bias;
+          EXPECT_NEAR(near->ntk, expected.ntk, bound) << activation << squared_norm << ' ' << bias;
+        }
+      }
     }
   }
 }

@@ -38,6 +38,12 @@ class SampleVariances {
   [[nodiscard]] Real* ntk(int layer) const { return array(1 + 2 * depth_ + layer); }
   /// sqrt(q^(layer)) with the fused path; else 1 / sqrt(q^(layer)), or 0 where that is 0.
   [[nodiscard]] Real* factor(int layer) const { return array(1 + depth_ + layer); }
+  /// Gives sample `to` all values of sample `from`.
+  void copy(std::int64_t from, std::int64_t to) const {
+    for (std::int64_t begin = 0; begin < buffer_.size(); begin += stride_) {
+      buffer_[begin + to] = buffer_[begin + from];
+    }
+  }
   /// Coefficient k of all samples.
   [[nodiscard]] Real* coefficient(std::int64_t k) const { return array(2 + 3 * depth_ + k); }
 
@@ -145,10 +151,9 @@ class KernelEvaluator {
       const SampleVariances<Real>& cols, std::int64_t col, std::span<std::int64_t> found) const;
 
   /// Both kernels, of the first `depth` layers, of two nearly parallel samples, within 1e-13
-  /// relative from 1 - |rho| = 1e-3 down to 0, where the rounding of rho itself would leave half of
-  /// the digits; equal samples have the diagonal's value to the last bit. Nothing where the
-  /// activation has only numerical duals and is not fused: then `evaluate` is all there is, which
-  /// loses digits only at kinks. Allocates and throws nothing.
+  /// relative from 1 - |rho| = 1e-3 down to 0, where for an activation with a kink the rounding of
+  /// rho itself would leave half of the digits. Nothing where `evaluate` on an accurate product is
+  /// as good, and where a kinked activation has neither closed-form duals nor a fused kernel.
   [[nodiscard]] std::optional<KernelPair> near_kernels(double x_squared_norm, double y_squared_norm,
                                                        NearCorrelation correlation,
                                                        int depth) const;

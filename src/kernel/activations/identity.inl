@@ -18,5 +18,5 @@ struct Identity : Parameterless {
     return {q, Value(1)};
   }
 
-  static constexpr double degree() { return 1.0; }
+  static constexpr bool kIsHomogeneous = true;
 };

@@ -13,9 +13,9 @@
 // not finite where the second moment diverges.
 //
 // and, where it applies,
-//   degree()             the n with s(r x) = r^n s(x) for all r > 0
+//   kIsHomogeneous       s(r x) = r^n s(x) for an n and all r > 0
 //   kNoNtk               why the derivative covariance, and with it the NTK, does not exist
-//   kTextbookIntegrates  that textbook is slow; then near serves at every correlation
+//   kTextbookIntegrates  textbook is slow, and near takes tens of microseconds
 //   near(q1, q2, c_sign, gap)  (scalar.hpp's double only) for activations with a kink: the duals,
 //   and how far F
 //                        stays from its own bound, from gap = sqrt(q1 q2) - |c|, which c itself has

@@ -7,7 +7,7 @@ struct Monomial : PolynomialBase {
       : PolynomialBase(static_cast<int>(values[0][0]), Basis::powers, 1.0),
         homogeneity(values[0][0]) {}
 
-  [[nodiscard]] double degree() const { return homogeneity; }
+  static constexpr bool kIsHomogeneous = true;
 
   double homogeneity;
 };

@@ -57,7 +57,7 @@ class RectifiedMonomial {
     return {Value(0.5) * full_moment(n_, q * q, q), static_cast<Value>(n_ * n_) * g};
   }
 
-  [[nodiscard]] double degree() const { return n_; }
+  static constexpr bool kIsHomogeneous = true;
 
   /// As fast, with c = +-(r - gap). The bound is M / 2 at c = r.
   NearDuals near(double q1, double q2, double c_sign, double gap) const {

@@ -37,7 +37,7 @@ struct Relu : Parameterless {
     return {q / 2, Value(0.5)};
   }
 
-  static constexpr double degree() { return 1.0; }
+  static constexpr bool kIsHomogeneous = true;
 
   /// With W the F of -|c| and t the angle to the nearer end, F = |c| / 2 + W for c > 0, W else. The
   /// bound is r / 2.

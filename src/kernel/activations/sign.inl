@@ -33,7 +33,7 @@ struct Sign : Parameterless {
     return {q > 0 ? Value(1) : Value(0), Value(0)};
   }
 
-  static constexpr double degree() { return 0.0; }
+  static constexpr bool kIsHomogeneous = true;
 
   /// With t the angle to the nearer end, |F| = 1 - 2 t / pi.
   NearDuals near(double q1, double q2, double c_sign, double gap) const {

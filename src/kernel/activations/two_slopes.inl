@@ -40,7 +40,7 @@ class TwoSlopes {
     return {slope * q, slope};
   }
 
-  static constexpr double degree() { return 1.0; }
+  static constexpr bool kIsHomogeneous = true;
 
   /// As fast, with c = +-(r - gap). The bound is (a^2 + b^2) r / 2.
   NearDuals near(double q1, double q2, double c_sign, double gap) const {
