@@ -158,9 +158,9 @@ TEST(FastDualsTest, StayWithinCauchySchwarzAndAreSymmetric) {
 TEST(FastDualsTest, ScaleWithTheDegreeOfHomogeneousFunctions) {
   int homogeneous = 0;
   for (const auto& example : example_activations()) {
-    visit_scalar(example, [&](const auto& activation) {
-      if constexpr (requires { activation.degree(); }) {
-        const double factor = std::pow(3.0, 2.0 * activation.degree());
+    visit_scalar(example, [&]<class Activation>(const Activation& /*activation*/) {
+      if constexpr (requires { Activation::kIsHomogeneous; }) {
+        const double factor = std::pow(example.function(3.0) / example.function(1.0), 2.0);
         const double f = fast_f<double>(example.spec, 0.5, 0.75, -0.25);
         const double scaled = fast_f<double>(example.spec, 4.5, 6.75, -2.25);
         EXPECT_NEAR(scaled, factor * f, test::ulp_bound<double>(64.0, scaled)) << example.label();
@@ -277,7 +277,10 @@ TEST(NearDualsTest, KeepAllDigitsTowardsTheEnds) {
 TEST(NearDualsTest, HaveNoGapForParallelSamples) {
   for (const auto& example : test::closed_form_examples()) {
     visit_scalar(example, [&](const auto& activation) {
-      if constexpr (requires { activation.near(1.0, 1.0, 1.0, 0.0); }) {
+      if constexpr (requires {
+                      activation.near(1.0, 1.0, 1.0, 0.0);
+                      activation.kIsHomogeneous;
+                    }) {
         const auto near = activation.near(0.5, 2.0, 1.0, 0.0);
         EXPECT_EQ(near.gap, 0.0) << example.label();
         const auto [f, g] = activation.diagonal(1.0);
