@@ -158,9 +158,9 @@ TEST(FastDualsTest, StayWithinCauchySchwarzAndAreSymmetric) {
 TEST(FastDualsTest, ScaleWithTheDegreeOfHomogeneousFunctions) {
   int homogeneous = 0;
   for (const auto& example : example_activations()) {
-    visit_scalar(example, [&](const auto& activation) {
-      if constexpr (requires { activation.degree(); }) {
-        const double factor = std::pow(3.0, 2.0 * activation.degree());
+    visit_scalar(example, [&]<class Activation>(const Activation& /*activation*/) {
+      if constexpr (requires { Activation::kIsHomogeneous; }) {
+        const double factor = std::pow(example.function(3.0) / example.function(1.0), 2.0);
         const double f = fast_f<double>(example.spec, 0.5, 0.75, -0.25);
         const double scaled = fast_f<double>(example.spec, 4.5, 6.75, -2.25);
         EXPECT_NEAR(scaled, factor * f, test::ulp_bound<double>(64.0, scaled)) << example.label();

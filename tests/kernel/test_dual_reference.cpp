@@ -36,6 +36,26 @@ TEST(ReferenceDualsTest, AgreeWithTheHighPrecisionTable) {
   }
 }
 
+TEST(ReferenceDualsTest, KnowEveryActivation) {
+  for (const auto& example : test::example_activations()) {
+    const double q1 = 0.5 * example.largest_variance;
+    const double q2 = 0.3 * example.largest_variance;
+    const double c = 0.4 * std::sqrt(q1 * q2);
+    const auto exact = test::exact_duals(example.spec, q1, q2, c);
+    const auto [f, g] = reference::duals(example.spec, q1, q2, c);
+    const double scale =
+        std::sqrt(static_cast<double>(test::exact_duals(example.spec, q1, q1, q1).f *
+                                      test::exact_duals(example.spec, q2, q2, q2).f));
+    EXPECT_NEAR(f, static_cast<double>(exact.f), kPromised * scale) << example.label();
+    if (why_no_ntk(example.spec).empty()) {
+      const double g_scale = std::abs(static_cast<double>(exact.g)) + scale;
+      EXPECT_NEAR(g, static_cast<double>(exact.g), kPromised * g_scale) << example.label();
+    }
+    EXPECT_GT(std::abs(f + 2.0 * kPromised * scale - static_cast<double>(exact.f)),
+              kPromised * scale);
+  }
+}
+
 TEST(ExactDualsTest, AgreeWithTheHighPrecisionTable) {
   for (const auto& row : test::read_dual_table(NTKFLOW_DUAL_TABLE)) {
     SCOPED_TRACE(row.activation.name + " " + std::to_string(row.correlation()));

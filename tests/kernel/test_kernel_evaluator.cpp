@@ -303,7 +303,9 @@ TYPED_TEST(KernelEvaluatorTest, ZeroSamplesHaveZeroKernelsWithoutBias) {
   using Real = TypeParam;
   test::for_each_simd_target([&] {
     for (const auto& example : test::example_activations()) {
-      if (example.function(0.0) != 0.0) {
+      // An expression with a kink is known to rounding alone, also where it is zero.
+      const bool is_rounded = example.kind == test::DualsKind::numerical && !example.kinks.empty();
+      if (example.function(0.0) != 0.0 || is_rounded) {
         continue;
       }
       const KernelEvaluator<Real> evaluator(

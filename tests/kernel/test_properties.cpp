@@ -153,15 +153,15 @@ constexpr std::int64_t kDimension = 8;
 
 enum class Placement { sphere, raw };
 
-/// Points [d x n], the last four of which are neighbours of the first four, at distances from
-/// `nearest` up, the first of them if that is 0 a twin.
+/// Points [d x n], the last four of which are neighbours of the first four, at distances that grow
+/// from `nearest` by a factor.
 template <class Real>
-Matrix<Real> make_points(std::int64_t n, Placement placement, double nearest) {
+Matrix<Real> make_points(std::int64_t n, Placement placement, double nearest, double growth) {
   const RandomStream random(61, placement == Placement::sphere ? 0 : 1);
   Matrix<double> points(kDimension, n);
   for (std::int64_t i = 0; i < n; ++i) {
     const bool is_neighbour = i >= n - 4;
-    const double distance = nearest * std::pow(100.0, static_cast<double>(i - (n - 4)));
+    const double distance = nearest * std::pow(growth, static_cast<double>(i - (n - 4)));
     double square = 0.0;
     for (std::int64_t k = 0; k < kDimension; ++k) {
       points(k, i) = is_neighbour ? points(k, i - (n - 4)) + distance * random.normal(k, 1000 + i)
@@ -328,7 +328,8 @@ void check_gram(const ActivationExample& example, EvaluationPath path, Placement
   // Where pairs have no kernels but those of their rounded product, as with numerical duals of raw
   // data, a kink would show its rounding.
   const bool may_be_near = example.kind != DualsKind::numerical || example.kinks.empty();
-  const auto x = make_points<Real>(n, placement, may_be_near ? 100.0 * test::kEps<Real> : 0.03);
+  const auto x = may_be_near ? make_points<Real>(n, placement, 100.0 * test::kEps<Real>, 100.0)
+                             : make_points<Real>(n, placement, 0.03, 3.0);
   const auto evaluator = evaluator_by<Real>(path, architecture, kDimension, norm_range(x.view()));
   if (!evaluator) {
     return;
