@@ -3,7 +3,7 @@
 #include <limits>
 #include <numbers>
 
-#include <ntkflow/kernel/kernel_evaluator.hpp>
+#include "ntkflow/kernel/kernel_evaluator.hpp"
 
 // Highway compiles this file once per instruction set and chooses at run time, as in tile.cpp.
 #undef HWY_TARGET_INCLUDE

@@ -1,8 +1,8 @@
+#include "ntkflow/kernel/architecture.hpp"
+
 #include <cmath>
 #include <sstream>
 #include <string>
-
-#include <ntkflow/kernel/architecture.hpp>
 
 namespace ntkflow {
 namespace {

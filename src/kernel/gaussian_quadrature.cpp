@@ -2,28 +2,18 @@
 
 #include <ntkflow/base/contract.hpp>
 
+#include "gauss_rule.hpp"
+
 namespace ntkflow {
 
 LegendreRule make_legendre_rule(int size) {
   NTKFLOW_EXPECTS(size >= 1 && size <= 64, size);
+  const auto degree = static_cast<std::size_t>(size);
   LegendreRule rule;
-  for (int i = size; i >= 1; --i) {
-    // Newton's method on the Legendre polynomial, from Tricomi's approximation of its root.
-    double x = std::cos(std::numbers::pi * (i - 0.25) / (size + 0.5));
-    double derivative = 0.0;
-    for (int step = 0; step < 8; ++step) {
-      double value = x;
-      double before = 1.0;
-      for (int n = 2; n <= size; ++n) {
-        const double next = ((2 * n - 1) * x * value - (n - 1) * before) / n;
-        before = value;
-        value = next;
-      }
-      derivative = size * (before - x * value) / (1.0 - x * x);
-      x -= value / derivative;
-    }
-    rule.nodes.push_back(x);
-    rule.weights.push_back(2.0 / ((1.0 - x * x) * derivative * derivative));
+  for (std::size_t i = degree; i > 0; --i) {
+    const auto [x, slope] = detail::legendre_root(degree, i - 1);
+    rule.nodes.push_back(static_cast<double>(x));
+    rule.weights.push_back(static_cast<double>(2.0L / ((1.0L - x * x) * slope * slope)));
   }
   return rule;
 }

@@ -97,14 +97,15 @@ HWY_INLINE void for_rows(const Tile<Real>& tile, const Evaluate& evaluate) {
   }
 }
 
-template <class Real, class Activation>
-HWY_INLINE void evaluate_layers(const LayeredJob<Real>& job, const Activation& activation,
-                                const Rows<Real>& rows) {
+/// The recursion over layers of both kernels. step(depth, c, f, g) writes the duals that lead from
+/// layer `depth` to the next.
+template <class Real, class Step>
+HWY_INLINE void evaluate_recursion(const Layers<Real>& layers, const Rows<Real>& rows,
+                                   const Step& step) {
   using P = Pack<Real>;
-  constexpr std::int64_t kLanes = P::kLanes;
-  const P weight = P::broadcast(job.layers.weight_variance);
-  const P bias = P::broadcast(job.layers.bias_variance);
-  const P first_slope = P::broadcast(job.layers.first_slope);
+  const P weight = P::broadcast(layers.weight_variance);
+  const P bias = P::broadcast(layers.bias_variance);
+  const P first_slope = P::broadcast(layers.first_slope);
   // No fused operations on c: KernelEvaluator::variances rounds in the same way.
   P product[kVectors];
   P c[kVectors];
@@ -114,27 +115,42 @@ HWY_INLINE void evaluate_layers(const LayeredJob<Real>& job, const Activation& a
     c[v] = first_slope * product[v] + bias;
     theta[v] = c[v];
   }
-  const Real* row = job.row_variances + rows.i;
-  const Real* col = job.col_variances + rows.j;
   for (int depth = 1;; ++depth) {
-    if (Real* to = rows.target(job.tile.nngp, depth)) {
+    if (Real* to = rows.target(rows.tile.nngp, depth)) {
       rows.store(to, c, product);
     }
-    if (Real* to = rows.target(job.tile.ntk, depth)) {
+    if (Real* to = rows.target(rows.tile.ntk, depth)) {
       rows.store(to, theta, product);
     }
-    if (depth == job.layers.depth) {
+    if (depth == layers.depth) {
       return;
     }
+    P f[kVectors];
+    P g[kVectors];
+    step(depth, c, f, g);
+    for (std::int64_t v = 0; v < kVectors; ++v) {
+      c[v] = weight * f[v] + bias;
+      theta[v] = multiply_add(weight * g[v], theta[v], c[v]);
+    }
+  }
+}
+
+template <class Real, class Activation>
+HWY_INLINE void evaluate_layers(const LayeredJob<Real>& job, const Activation& activation,
+                                const Rows<Real>& rows) {
+  using P = Pack<Real>;
+  const Real* row = job.row_variances + rows.i;
+  const Real* col = job.col_variances + rows.j;
+  evaluate_recursion(job.layers, rows, [&](int /*depth*/, const P* c, P* f, P* g) {
     const P col_variance = P::broadcast(*col);
     for (std::int64_t v = 0; v < kVectors; ++v) {
-      const Duals<P> duals = activation.fast(P::load(row + v * kLanes), col_variance, c[v]);
-      c[v] = weight * duals.f + bias;
-      theta[v] = multiply_add(weight * duals.g, theta[v], c[v]);
+      const Duals<P> duals = activation.fast(P::load(row + v * P::kLanes), col_variance, c[v]);
+      f[v] = duals.f;
+      g[v] = duals.g;
     }
     row += job.row_stride;
     col += job.col_stride;
-  }
+  });
 }
 
 template <class Real>
@@ -181,52 +197,28 @@ HWY_INLINE void sum_series(const SeriesShape& series, const Real* a, std::int64_
 template <class Real>
 HWY_INLINE void evaluate_series(const SeriesJob<Real>& job, const Rows<Real>& rows) {
   using P = Pack<Real>;
-  constexpr std::int64_t kLanes = P::kLanes;
-  const P weight = P::broadcast(job.layers.weight_variance);
-  const P bias = P::broadcast(job.layers.bias_variance);
-  const P first_slope = P::broadcast(job.layers.first_slope);
-  P product[kVectors];
-  P c[kVectors];
-  P theta[kVectors];
-  rows.load_products(product);
-  for (std::int64_t v = 0; v < kVectors; ++v) {
-    c[v] = multiply_add(first_slope, product[v], bias);
-    theta[v] = c[v];
-  }
   const Real* row = job.row_inverse_roots + rows.i;
   const Real* col = job.col_inverse_roots + rows.j;
   const Real* a = job.row_coefficients + rows.i;
   const Real* b = job.col_coefficients + rows.j;
-  for (int depth = 1;; ++depth) {
-    if (Real* to = rows.target(job.tile.nngp, depth)) {
-      rows.store(to, c, product);
-    }
-    if (Real* to = rows.target(job.tile.ntk, depth)) {
-      rows.store(to, theta, product);
-    }
-    if (depth == job.layers.depth) {
-      return;
-    }
+  evaluate_recursion(job.layers, rows, [&](int depth, const P* c, P* f, P* g) {
     const P col_inverse_root = P::broadcast(*col);
     P inverse[kVectors];  // 1 / sqrt(q1 q2)
     P rho[kVectors];
-    P f[kVectors];
-    P slope[kVectors];
     for (std::int64_t v = 0; v < kVectors; ++v) {
-      inverse[v] = P::load(row + v * kLanes) * col_inverse_root;
+      inverse[v] = P::load(row + v * P::kLanes) * col_inverse_root;
       rho[v] = max(min(c[v] * inverse[v], P(1.0)), P(-1.0));
     }
     const SeriesShape& series = job.series[static_cast<std::size_t>(depth - 1)];
-    sum_series(series, a, job.row_stride, b, job.col_stride, rho, f, slope);
+    sum_series(series, a, job.row_stride, b, job.col_stride, rho, f, g);
     for (std::int64_t v = 0; v < kVectors; ++v) {
-      c[v] = multiply_add(weight, f[v], bias);
-      theta[v] = multiply_add(weight * slope[v] * inverse[v], theta[v], c[v]);
+      g[v] = g[v] * inverse[v];
     }
     row += job.row_stride;
     col += job.col_stride;
     a += series.terms * job.row_stride;
     b += series.terms * job.col_stride;
-  }
+  });
 }
 
 template <class Real>

@@ -11,8 +11,9 @@
 #include "activation.hpp"
 #include "fused.hpp"
 
-// The SIMD code of the module behind plain types; tile.cpp alone knows vectors and instruction
-// sets. Arrays of rows are read kRowVectors vectors at a time, also past the end of the rows.
+// The SIMD code of the module behind plain types; tile.cpp and accurate_dot.cpp alone know vectors
+// and instruction sets. Arrays of rows are read kRowVectors vectors at a time, also past the end of
+// the rows.
 namespace ntkflow {
 
 inline constexpr std::int64_t kRowVectors = 4;
