@@ -3,7 +3,7 @@
 #include <ntkflow/base/contract.hpp>
 #include <ntkflow/kernel/dual_reference.hpp>
 
-#include "scalar.hpp"
+#include "scalar_duals.hpp"
 
 namespace ntkflow::reference {
 namespace {
@@ -39,12 +39,8 @@ std::vector<Layer> layers(const Architecture& architecture, std::int64_t dimensi
 }  // namespace
 
 DualPair duals(const ActivationSpec& spec, double q1, double q2, double c) {
-  DualPair result;
-  visit_activation(scalar::Activations(), prepare(spec), [&](const auto& activation) {
-    const auto [f, g] = activation.textbook(q1, q2, c);
-    result = {f, g};
-  });
-  return result;
+  const auto [f, g] = scalar_duals<double>(prepare(spec), q1, q2, c);
+  return {f, g};
 }
 
 KernelPair kernels(const Architecture& architecture, std::int64_t dimension,

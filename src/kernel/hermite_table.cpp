@@ -11,7 +11,8 @@ namespace ntkflow {
 HermiteTable::HermiteTable(const NumericalActivation& activation, int terms, double smallest,
                            double largest)
     : middle_(0.5 * (std::sqrt(smallest) + std::sqrt(largest))),
-      half_width_(0.5 * (std::sqrt(largest) - std::sqrt(smallest))) {
+      // Never so narrow that the rounding of q, in float over many layers, leaves the range.
+      half_width_(std::max(0.5 * (std::sqrt(largest) - std::sqrt(smallest)), 0.01 * middle_)) {
   const auto count = static_cast<std::size_t>(terms);
   const auto exact = [&](double y) {
     const double root = middle_ + half_width_ * y;

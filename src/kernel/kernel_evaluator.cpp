@@ -159,6 +159,7 @@ struct KernelEvaluator<Real>::Implementation {
   [[nodiscard]] bool is_one_function() const {
     constexpr int kDeepest = 1024;  // fitting every depth takes a second there
     return architecture.depth > 1 && architecture.depth <= kDeepest &&
+           std::isfinite(norms.largest) &&
            (has_equal_norms() || (architecture.bias_variance == 0.0 && is_homogeneous(activation)));
   }
 

@@ -80,6 +80,9 @@ Duals<double> refine(const Duals<double>& scale, const Integral& integral) {
 
 Duals<double> NumericalActivation::duals(double q1, double q2, double c) const {
   NTKFLOW_EXPECTS(q1 >= 0.0 && q2 >= 0.0, q1, q2);
+  if (std::isnan(c)) {
+    return {c, c};
+  }
   if (q1 < q2) {
     std::swap(q1, q2);
   }

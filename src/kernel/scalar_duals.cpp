@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "numerical_activation.hpp"
 #include "scalar.hpp"
@@ -21,6 +22,9 @@ Duals<Value> scalar_duals(const PreparedActivation& activation, Value q1, Value 
   if (activation.numerical) {
     return as<Value>(activation.numerical->duals(static_cast<double>(q1), static_cast<double>(q2),
                                                  static_cast<double>(c)));
+  }
+  if (q1 < q2) {  // exchanging the samples changes no bit
+    std::swap(q1, q2);
   }
   Duals<Value> duals{};
   visit_activation(scalar::Activations(), activation, [&]<class Known>(const Known& known) {
@@ -48,6 +52,9 @@ Duals<Value> scalar_diagonal(const PreparedActivation& activation, Value q) {
 
 NearDuals near_duals(const PreparedActivation& activation, double q1, double q2, double c_sign,
                      double gap) {
+  if (q1 < q2) {
+    std::swap(q1, q2);
+  }
   const double r = std::sqrt(q1 * q2);
   NearDuals near;
   visit_activation(scalar::Activations(), activation, [&]<class Known>(const Known& known) {
