@@ -89,6 +89,32 @@ TEST(NumericalDualsTest, AgreeWithTheHighPrecisionTable) {
   }
 }
 
+// The oracle of other tests: the trapezoid rule in long double, whose step is one that halving
+// leaves alone.
+TEST(ExactDualsTest, AgreeWithTheTableAndWithHalfTheStep) {
+  for (const auto& row : test::read_dual_table(NTKFLOW_NUMERICAL_TABLE)) {
+    const double largest = std::max(row.q1, row.q2);
+    test::visit_smooth_numerical(row.activation, [&](const auto& s) {
+      // Poles come as close as 1.6, so that the error is exp(-79 / sqrt(q)).
+      if (largest > 4.0) {
+        return;
+      }
+      const auto whole = test::trapezoid_duals(s, row.q1, row.q2, row.c);
+      const double bound = test::ulp_bound<double>(1.0, 1.0) * largest;
+      EXPECT_NEAR(static_cast<double>(whole.f), static_cast<double>(row.f), bound)
+          << row.activation.name;
+      EXPECT_NEAR(static_cast<double>(whole.g), static_cast<double>(row.g), bound)
+          << row.activation.name;
+      if (row.q1 == 1.0 && row.q2 == 1.0) {
+        const auto half = test::trapezoid_duals(s, row.q1, row.q2, row.c, 0.0625L);
+        const auto coarse = test::trapezoid_duals(s, row.q1, row.q2, row.c, 1.0L);
+        EXPECT_NEAR(static_cast<double>(whole.f), static_cast<double>(half.f), bound);
+        EXPECT_GT(std::abs(static_cast<double>(whole.g - coarse.g)), bound);
+      }
+    });
+  }
+}
+
 TEST(NumericalDualsTest, DiagonalIsTheDualAtCorrelationOne) {
   for (const char* name : {"tanh", "sigmoid", "softplus", "silu", "mish", "swish:2", "max(x; 0)",
                            "x > 0 ? x : exp(x) - 1"}) {
