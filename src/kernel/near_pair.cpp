@@ -36,15 +36,19 @@ NearCorrelation near_correlation(const Real* x, const Real* y, std::int64_t d) {
   if (std::equal(x, x + d, y)) {  // as on every diagonal
     return {};
   }
-  const double yy = accurate_dot(y, y, d);
-  const double share = accurate_dot(x, y, d) / yy;
-  double rest = 0.0;
+  // With the lengths made equal, tan(angle / 2) = |x - y| / |x + y| (Kahan), which exchanging the
+  // samples does not change by a bit.
+  const double x_norm = std::sqrt(accurate_dot(x, x, d));
+  const double y_norm = std::sqrt(accurate_dot(y, y, d));
+  double difference = 0.0;
+  double sum = 0.0;
   for (std::int64_t k = 0; k < d; ++k) {
-    const double r = static_cast<double>(x[k]) - share * static_cast<double>(y[k]);
-    rest += r * r;
+    const double a = static_cast<double>(x[k]) * y_norm;
+    const double b = static_cast<double>(y[k]) * x_norm;
+    difference += (a - b) * (a - b);
+    sum += (a + b) * (a + b);
   }
-  const double half = std::sin(0.5 * std::atan2(std::sqrt(rest), std::abs(share) * std::sqrt(yy)));
-  return {share < 0.0 ? -1.0 : 1.0, 2.0 * half * half};
+  return {difference < sum ? 1.0 : -1.0, 2.0 * std::min(difference, sum) / (difference + sum)};
 }
 
 NearLayer first_near_layer(const Architecture& architecture, double first_slope, double x_norm,

@@ -63,8 +63,8 @@ struct NearCorrelation {
   double gap = 0.0;
 };
 
-/// From the part of x that is orthogonal to y, so that the angle between them has an absolute error
-/// of about one unit in the last place of 1. Neither x nor y is zero. Local.
+/// From the samples themselves, so that the angle between them has an absolute error of about one
+/// unit in the last place of 1. Symmetric in x and y. Neither x nor y is zero. Local.
 template <class Real>
 NearCorrelation near_correlation(const Real* x, const Real* y, std::int64_t d);
 
