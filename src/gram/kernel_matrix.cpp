@@ -215,13 +215,24 @@ std::vector<DistMatrix<Real>> KernelMatrix<Real>::assemble_symmetric_by_depth(
 template <class Real>
 std::vector<DistMatrix<Real>> KernelMatrix<Real>::assemble(std::size_t depths, Triangle triangle,
                                                            Monitor& monitor) const {
-  NTKFLOW_EXPECTS(rows() == cols(), rows(), cols());
   std::vector<DistMatrix<Real>> matrices;
   collectively(grid_->comm(), [&] {
     for (std::size_t k = 0; k < depths; ++k) {
       matrices.emplace_back(grid_, rows(), cols(), block());
     }
   });
+  fill_symmetric(matrices, triangle, monitor);
+  return matrices;
+}
+
+template <class Real>
+void KernelMatrix<Real>::fill_symmetric(std::span<DistMatrix<Real>> matrices, Triangle triangle,
+                                        Monitor& monitor) const {
+  NTKFLOW_EXPECTS(rows() == cols(), rows(), cols());
+  for (const DistMatrix<Real>& matrix : matrices) {
+    NTKFLOW_EXPECTS(matrix.rows() == rows() && matrix.cols() == cols() && matrix.block() == block(),
+                    matrix.rows(), matrix.cols(), matrix.block());
+  }
   const std::int64_t local_cols = matrices.front().local_cols();
   const auto fill = [&](std::int64_t row, std::int64_t col, std::int64_t m, std::int64_t n) {
     std::vector<MatrixView<Real>> tiles;
@@ -244,7 +255,6 @@ std::vector<DistMatrix<Real>> KernelMatrix<Real>::assemble(std::size_t depths, T
       for_each_lower_tile(row_map_, col_map_, fill);
     }
   });
-  return matrices;
 }
 
 template <class Real>

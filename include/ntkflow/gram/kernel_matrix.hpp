@@ -51,6 +51,12 @@ class KernelMatrix {
   /// @pre both axes hold the same samples.
   [[nodiscard]] std::vector<DistMatrix<Real>> assemble_symmetric_by_depth(Monitor& monitor) const;
 
+  /// The same into matrices [n x n] of the grid and of this kernel's block: one, or one per depth.
+  /// With Triangle::lower only tiles that reach the lower triangle are written. Collective over the
+  /// grid.
+  void fill_symmetric(std::span<DistMatrix<Real>> matrices, Triangle triangle,
+                      Monitor& monitor) const;
+
   /// Columns [begin, end) of the whole rectangular matrix. Collective over the grid.
   /// @pre begin is a multiple of grid columns x block, so that blocks stay with their ranks.
   [[nodiscard]] DistMatrix<Real> assemble_columns(std::int64_t begin, std::int64_t end) const;
