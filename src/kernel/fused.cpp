@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <tuple>
 #include <utility>
 
 #include "chebyshev.hpp"
@@ -30,20 +32,46 @@ Sample sample_of(const FusedTarget& target, FusedVariable variable, long double 
   };
 }
 
+/// The interpolants of a target's functions. Each is made once: sampling costs far more than the
+/// cuts that are tried on it.
+class Interpolants {
+ public:
+  explicit Interpolants(const FusedTarget& target)
+      : target_(target), ends_(2 * static_cast<std::size_t>(target.depth)) {
+    const std::size_t depth = ends_.size() / 2;
+    target.evaluate(1.0L, 0.0L, std::span(ends_).first(depth), std::span(ends_).last(depth));
+  }
+
+  [[nodiscard]] const FusedTarget& target() const { return target_; }
+  /// f(1) of all functions, to which errors are relative.
+  [[nodiscard]] const std::vector<long double>& ends() const { return ends_; }
+  /// Chebyshev coefficients of all functions on one side.
+  const std::vector<std::vector<double>>& coefficients(FusedVariable variable, long double sign,
+                                                       int degree) {
+    auto& known = known_[{variable, sign < 0, degree}];
+    if (known.empty()) {
+      known = chebyshev_interpolate(degree, ends_.size(), sample_of(target_, variable, sign));
+    }
+    return known;
+  }
+
+ private:
+  const FusedTarget& target_;
+  std::vector<long double> ends_;
+  std::map<std::tuple<FusedVariable, bool, int>, std::vector<std::vector<double>>> known_;
+};
+
 /// Coefficients of all functions on one side, each cut where the rest is below `tail` f(1);
 /// nothing where a degree of kLargestDegree does not suffice.
 template <class Real>
-std::optional<std::vector<std::vector<Real>>> fit_side(const FusedTarget& target,
+std::optional<std::vector<std::vector<Real>>> fit_side(Interpolants& interpolants,
                                                        FusedVariable variable, long double sign,
                                                        double tail) {
-  const auto count = 2 * static_cast<std::size_t>(target.depth);
-  const Sample sample = sample_of(target, variable, sign);
-  std::vector<long double> ends(count);  // f(1), to which errors are relative
-  target.evaluate(1.0L, 0.0L, std::span(ends).first(count / 2), std::span(ends).last(count / 2));
+  const std::vector<long double>& ends = interpolants.ends();
   for (int degree = kFirstDegree; degree <= kLargestDegree; degree *= 2) {
-    const auto all = chebyshev_interpolate(degree, count, sample);
+    const auto& all = interpolants.coefficients(variable, sign, degree);
     std::vector<std::vector<Real>> kept;
-    for (std::size_t m = 0; m < count; ++m) {
+    for (std::size_t m = 0; m < ends.size(); ++m) {
       const std::size_t terms =
           significant_terms(all[m], tail * std::abs(static_cast<double>(ends[m])));
       // The last coefficients also carry what was aliased: some must be found not to matter.
@@ -52,7 +80,7 @@ std::optional<std::vector<std::vector<Real>>> fit_side(const FusedTarget& target
       }
       kept.emplace_back(all[m].begin(), all[m].begin() + static_cast<std::ptrdiff_t>(terms));
     }
-    if (kept.size() == count) {
+    if (kept.size() == ends.size()) {
       return kept;
     }
   }
@@ -60,18 +88,18 @@ std::optional<std::vector<std::vector<Real>>> fit_side(const FusedTarget& target
 }
 
 template <class Real>
-std::optional<FusedKernel<Real>> fit_in(const FusedTarget& target, FusedVariable variable,
+std::optional<FusedKernel<Real>> fit_in(Interpolants& interpolants, FusedVariable variable,
                                         double tail) {
-  const auto near = fit_side<Real>(target, variable, 1.0L, tail);
+  const auto near = fit_side<Real>(interpolants, variable, 1.0L, tail);
   const auto far = variable == FusedVariable::half_angle
-                       ? fit_side<Real>(target, variable, -1.0L, tail)
+                       ? fit_side<Real>(interpolants, variable, -1.0L, tail)
                        : std::optional(decltype(*near){});
   if (!near || !far) {
     return std::nullopt;
   }
   FusedKernel<Real> kernel;
   kernel.variable = variable;
-  const auto depth = static_cast<std::size_t>(target.depth);
+  const std::size_t depth = near->size() / 2;
   for (std::size_t m = 0; m < near->size(); ++m) {
     (m < depth ? kernel.nngp : kernel.ntk)
         .push_back({(*near)[m], far->empty() ? std::vector<Real>{} : (*far)[m]});
@@ -81,11 +109,11 @@ std::optional<FusedKernel<Real>> fit_in(const FusedTarget& target, FusedVariable
 
 /// Largest error of all functions on a grid, relative to f(1).
 template <class Real>
-double largest_error(const FusedTarget& target, const FusedKernel<Real>& kernel) {
-  const auto depth = static_cast<std::size_t>(target.depth);
-  std::vector<long double> ends(2 * depth);
-  target.evaluate(1.0L, 0.0L, std::span(ends).first(depth), std::span(ends).last(depth));
-  std::vector<long double> exact(2 * depth);
+double largest_error(const Interpolants& interpolants, const FusedKernel<Real>& kernel) {
+  const FusedTarget& target = interpolants.target();
+  const std::vector<long double>& ends = interpolants.ends();
+  const std::size_t depth = ends.size() / 2;
+  std::vector<long double> exact(ends.size());
   const int points = 2 * static_cast<int>(kernel.degree()) + 31;
   double worst = 0.0;
   for (const Real sign : {Real(1), Real(-1)}) {
@@ -134,20 +162,21 @@ std::optional<FusedKernel<Real>> fit_fused(const FusedTarget& target) {
   const double largest = std::max(kIsSingle ? 1e-6 : 5e-14, target.allowed);
   // Through many layers rounding grows in the values themselves, at small angles first; then the
   // coefficients come to rest above the working precision's rounding, and are cut there.
+  Interpolants interpolants(target);
   const double rounding = 0.25 * static_cast<double>(std::numeric_limits<Real>::epsilon());
   for (const double tail : {rounding, 2e-15, 2e-14, 2e-13}) {
     if (tail < std::max(rounding, target.noise) || tail > largest) {
       continue;
     }
-    auto best =
-        target.has_kink ? std::nullopt : fit_in<Real>(target, FusedVariable::correlation, tail);
-    auto other = fit_in<Real>(target, FusedVariable::half_angle, tail);
+    auto best = target.has_kink ? std::nullopt
+                                : fit_in<Real>(interpolants, FusedVariable::correlation, tail);
+    auto other = fit_in<Real>(interpolants, FusedVariable::half_angle, tail);
     // The half angle costs a square root and, where signs mix, both sides.
     if (other && (!best || other->degree() + 8 < best->degree())) {
       best = std::move(other);
     }
     if (best) {
-      best->error = largest_error(target, *best);
+      best->error = largest_error(interpolants, *best);
       if (best->error <= largest) {
         return best;
       }
