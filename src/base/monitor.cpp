@@ -3,6 +3,9 @@
 namespace ntkflow {
 
 void Monitor::progress(std::int64_t /*done*/, std::int64_t /*total*/) {}
+bool Monitor::stop_requested() const {
+  return false;
+}
 void Monitor::warning(const std::string& /*message*/) {}
 
 Monitor& silent_monitor() {

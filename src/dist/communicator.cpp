@@ -97,6 +97,13 @@ Communicator Communicator::duplicate() const {
   return {comm, Ownership::owned};
 }
 
+Communicator Communicator::split(int colour) const {
+  NTKFLOW_EXPECTS(colour >= 0, colour);
+  MPI_Comm comm = MPI_COMM_NULL;
+  check_mpi(MPI_Comm_split(comm_, colour, rank_, &comm), "MPI_Comm_split");
+  return {comm, Ownership::owned};
+}
+
 Communicator Communicator::split_by_node() const {
   MPI_Comm comm = MPI_COMM_NULL;
   check_mpi(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &comm),

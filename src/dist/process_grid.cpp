@@ -45,7 +45,9 @@ ProcessGrid::ProcessGrid(const Communicator& comm, GridShape shape)
     : shape_(shape),
       comm_(comm.duplicate()),
       row_(comm.rank() / shape.cols),
-      col_(comm.rank() % shape.cols) {
+      col_(comm.rank() % shape.cols),
+      row_comm_(comm_.split(row_)),
+      col_comm_(comm_.split(col_)) {
   handle_ = Csys2blacs_handle(comm_.handle());
   context_ = handle_;
   Cblacs_gridinit(&context_, "Row", shape_.rows, shape_.cols);

@@ -8,14 +8,6 @@
 
 namespace ntkflow {
 
-double flow_filter(double lambda, double t, std::int64_t n) {
-  const double rate = t / static_cast<double>(n);
-  if (lambda == 0.0) {
-    return rate;
-  }
-  return -std::expm1(-rate * lambda) / lambda;
-}
-
 GradientFlow::GradientFlow(const EigenSystem<double>& eigen, const Matrix<double>& residual,
                            double ridge)
     : eigen_(&eigen),

@@ -29,6 +29,7 @@ ALLOWED = {
         "dist/process_grid.hpp",
         "dynamics/options.hpp",
         "kernel/architecture.hpp",
+        "linalg/options.hpp",
         "regression/options.hpp",
         "spectrum/options.hpp",
     },

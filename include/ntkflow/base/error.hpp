@@ -67,6 +67,12 @@ class NumericalError : public Error {
   explicit NumericalError(const std::string& message) : Error(ExitCode::numerical, message) {}
 };
 
+/// A run that was asked to end before it was done. Nothing is written.
+class InterruptedError : public Error {
+ public:
+  explicit InterruptedError(const std::string& message) : Error(ExitCode::internal, message) {}
+};
+
 /// An MPI call that failed.
 class MpiError : public Error {
  public:

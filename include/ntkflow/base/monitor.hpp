@@ -18,6 +18,9 @@ class Monitor {
 
   /// Part of the running phase that is done, in any unit.
   virtual void progress(std::int64_t done, std::int64_t total);
+  /// Whether the run should end at its next safe point. Ranks may answer differently: whoever asks
+  /// agrees on one rank's answer, and then throws InterruptedError on all.
+  [[nodiscard]] virtual bool stop_requested() const;
   /// Something the user should know that does not stop the run.
   virtual void warning(const std::string& message);
 };

@@ -18,9 +18,9 @@ struct RankFlag {
 /// Throws MpiError naming `call` when `code` is not MPI_SUCCESS. Local.
 void check_mpi(int code, const char* call);
 
-/// An MPI communicator. Owns it when made by `duplicate` or `split_by_node`; `world()` and `borrow`
-/// do not. Buffers may exceed 2^31 bytes: transfers are cut into pieces that MPI's 32-bit counts
-/// can express.
+/// An MPI communicator. Owns it when made by `duplicate`, `split` or `split_by_node`; `world()` and
+/// `borrow` do not. Buffers may exceed 2^31 bytes: transfers are cut into pieces that MPI's 32-bit
+/// counts can express.
 class Communicator {
  public:
   /// MPI_COMM_WORLD, not owned. Local.
@@ -41,6 +41,9 @@ class Communicator {
 
   /// A new communicator of the same ranks. Collective over *this.
   [[nodiscard]] Communicator duplicate() const;
+  /// The ranks that give the same `colour` (>= 0), in the order of their ranks here. Collective
+  /// over *this.
+  [[nodiscard]] Communicator split(int colour) const;
   /// The ranks that share this rank's memory (one machine). Collective over *this.
   [[nodiscard]] Communicator split_by_node() const;
 

@@ -35,6 +35,9 @@ class ProcessGrid {
   ~ProcessGrid();
 
   [[nodiscard]] const Communicator& comm() const noexcept { return comm_; }
+  /// The ranks of this rank's grid row, in the order of their columns; likewise of its column.
+  [[nodiscard]] const Communicator& row_comm() const noexcept { return row_comm_; }
+  [[nodiscard]] const Communicator& col_comm() const noexcept { return col_comm_; }
   [[nodiscard]] GridShape shape() const noexcept { return shape_; }
   [[nodiscard]] int row() const noexcept { return row_; }
   [[nodiscard]] int col() const noexcept { return col_; }
@@ -47,6 +50,8 @@ class ProcessGrid {
   Communicator comm_;
   int row_;
   int col_;
+  Communicator row_comm_;
+  Communicator col_comm_;
   int handle_ = -1;
   int context_ = -1;
 };

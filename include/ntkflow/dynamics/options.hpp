@@ -10,9 +10,19 @@ enum class TimeUnit { inverse_lambda_max, absolute };
 /// f_0: zero, or a draw from the Gaussian process of the network at initialisation.
 enum class InitialFunction { zero, gaussian_process };
 
+/// How f_t is computed: in the eigenbasis of K, or projected on a Krylov space. `automatic` stands
+/// for a choice that the program makes before it starts.
+enum class FlowMethod { spectral, krylov, automatic };
+/// Products with K that build the Krylov space: with the stored matrix, or with kernel values
+/// evaluated anew in double precision, every solve refined.
+enum class FlowProducts { stored, regenerated };
+
 struct DynamicsOptions {
   std::vector<double> times;  ///< ascending, not negative
   TimeUnit time_unit = TimeUnit::inverse_lambda_max;
+  FlowMethod method = FlowMethod::spectral;
+  FlowProducts products = FlowProducts::stored;
+  double tolerance = 1e-10;  ///< krylov: estimated error of f_t, relative to max |y - f_0|
   InitialFunction initial = InitialFunction::zero;
   std::uint64_t seed = 0;  ///< of the draw
 };

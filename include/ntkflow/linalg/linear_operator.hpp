@@ -22,4 +22,17 @@ class LinearOperator {
   [[nodiscard]] virtual Matrix<double> apply(const Matrix<double>& x) const = 0;
 };
 
+/// A + shift I, for which A must outlive it.
+class ShiftedOperator : public LinearOperator {
+ public:
+  ShiftedOperator(const LinearOperator& a, double shift) : a_(&a), shift_(shift) {}
+
+  [[nodiscard]] std::int64_t size() const override { return a_->size(); }
+  [[nodiscard]] Matrix<double> apply(const Matrix<double>& x) const override;
+
+ private:
+  const LinearOperator* a_;
+  double shift_;
+};
+
 }  // namespace ntkflow
