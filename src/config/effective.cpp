@@ -146,7 +146,7 @@ void write_stages(Writer& out, const RunConfig& run, const std::optional<TimeGri
     out.value("ridge", regression->ridge.value);
     out.name("ridge_scale", kRidgeScales, regression->ridge.scale);
     out.name("precision", kPrecisions, regression->precision);
-    out.name("factorization", kFactorizations, Factorization::scalapack);
+    out.name("factorization", kFactorizations, regression->factorization);
     out.name("solver", kSolvers, Solver::cholesky);
   }
   if (const auto& dynamics = run.dynamics) {
@@ -156,8 +156,9 @@ void write_stages(Writer& out, const RunConfig& run, const std::optional<TimeGri
                                         grid->count, toml_string(name_of(kSpacings, grid->spacing)))
                           : toml_list(dynamics->times));
     out.name("time_unit", kTimeUnits, dynamics->time_unit);
-    out.name("method", kFlowMethods, FlowMethod::spectral);
-    out.name("products", kFlowProducts, FlowProducts::stored);
+    out.name("method", kFlowMethods, dynamics->method);
+    out.name("products", kFlowProducts, dynamics->products);
+    out.value("tolerance", dynamics->tolerance);
     out.name("initial", kInitialFunctions, dynamics->initial);
     out.value("seed", dynamics->seed);
   }

@@ -54,8 +54,18 @@ inline constexpr Names<EvaluationPath, 4> kEvaluationPaths{
      {"reference", EvaluationPath::reference}}};
 inline constexpr Names<RidgeScale, 2> kRidgeScales{
     {{"absolute", RidgeScale::absolute}, {"mean_diagonal", RidgeScale::mean_diagonal}}};
-inline constexpr Names<Precision, 2> kPrecisions{
-    {{"double", Precision::double_precision}, {"single", Precision::single_precision}}};
+inline constexpr Names<Precision, 4> kPrecisions{{{"double", Precision::double_precision},
+                                                  {"mixed", Precision::mixed},
+                                                  {"single", Precision::single_precision},
+                                                  {"auto", Precision::automatic}}};
+inline constexpr Names<Factorization, 3> kFactorizations{{{"auto", Factorization::automatic},
+                                                          {"lookahead", Factorization::lookahead},
+                                                          {"scalapack", Factorization::scalapack}}};
+inline constexpr Names<FlowMethod, 3> kFlowMethods{{{"spectral", FlowMethod::spectral},
+                                                    {"krylov", FlowMethod::krylov},
+                                                    {"auto", FlowMethod::automatic}}};
+inline constexpr Names<FlowProducts, 2> kFlowProducts{
+    {{"stored", FlowProducts::stored}, {"regenerated", FlowProducts::regenerated}}};
 inline constexpr Names<TimeUnit, 2> kTimeUnits{
     {{"inverse_lambda_max", TimeUnit::inverse_lambda_max}, {"absolute", TimeUnit::absolute}}};
 inline constexpr Names<InitialFunction, 2> kInitialFunctions{
@@ -65,28 +75,18 @@ inline constexpr Names<InitialFunction, 2> kInitialFunctions{
 enum class Spacing { log, linear };
 inline constexpr Names<Spacing, 2> kSpacings{{{"log", Spacing::log}, {"linear", Spacing::linear}}};
 
-// Choices of method with one member each: the configuration may name it, or leave it at "auto".
-enum class Factorization { scalapack };
-inline constexpr Names<Factorization, 2> kFactorizations{
-    {{"auto", Factorization::scalapack}, {"scalapack", Factorization::scalapack}}};
+// A choice with one member: the configuration may name it.
 enum class Solver { cholesky };
 inline constexpr Names<Solver, 1> kSolvers{{{"cholesky", Solver::cholesky}}};
-enum class FlowMethod { spectral };
-inline constexpr Names<FlowMethod, 2> kFlowMethods{
-    {{"auto", FlowMethod::spectral}, {"spectral", FlowMethod::spectral}}};
-enum class FlowProducts { stored };
-inline constexpr Names<FlowProducts, 1> kFlowProducts{{{"stored", FlowProducts::stored}}};
 
-/// The last name of a value: where "auto" stands for a value, it comes first.
 template <class Enum, std::size_t size>
 constexpr std::string_view name_of(const Names<Enum, size>& names, Enum value) {
-  std::string_view found;
   for (const auto& named : names) {
     if (named.value == value) {
-      found = named.name;
+      return named.name;
     }
   }
-  return found;
+  return {};
 }
 
 template <class Enum, std::size_t size>

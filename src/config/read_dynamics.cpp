@@ -13,6 +13,7 @@ namespace {
 /// What interface and README promise where the table names no times.
 constexpr TimeGrid kStandardGrid{1.0, 1e6, 25, Spacing::log};
 constexpr std::int64_t kMostTimes = 100'000;
+constexpr double kSmallestTolerance = 1e-14;
 
 /// Both ends are exact.
 std::vector<double> grid_times(const TimeGrid& grid) {
@@ -117,9 +118,14 @@ DynamicsTable read_dynamics(const TableReader& dynamics) {
   options.time_unit = dynamics.choice("time_unit", kTimeUnits).value_or(options.time_unit);
   options.initial = dynamics.choice("initial", kInitialFunctions).value_or(options.initial);
   options.seed = static_cast<std::uint64_t>(dynamics.integer("seed", 0).value_or(0));
-  // Checked for what they say; in this version each leaves no choice.
-  dynamics.choice("method", kFlowMethods);
-  dynamics.choice("products", kFlowProducts);
+  options.method = dynamics.choice("method", kFlowMethods).value_or(options.method);
+  options.products = dynamics.choice("products", kFlowProducts).value_or(options.products);
+  options.tolerance = dynamics.real("tolerance", kSmallestTolerance).value_or(options.tolerance);
+  if (options.method == FlowMethod::spectral && options.products == FlowProducts::regenerated) {
+    dynamics.complain("products",
+                      "the spectral method has no products to regenerate; allowed with method = "
+                      "\"krylov\" or \"auto\"");
+  }
   return read;
 }
 

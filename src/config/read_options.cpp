@@ -61,9 +61,9 @@ RegressionOptions read_regression(const TableReader& regression) {
   options.ridge.scale =
       regression.choice("ridge_scale", kRidgeScales).value_or(options.ridge.scale);
   options.precision = regression.choice("precision", kPrecisions).value_or(options.precision);
-  // Checked for what they say; in this version each leaves no choice.
-  regression.choice("factorization", kFactorizations);
-  regression.choice("solver", kSolvers);
+  options.factorization =
+      regression.choice("factorization", kFactorizations).value_or(options.factorization);
+  regression.choice("solver", kSolvers);  // checked for what it says; there is one
   return options;
 }
 

@@ -78,7 +78,8 @@ std::vector<TableSpec> make_schema() {
          "when the flow is looked at"},
         {"time_unit", one_of(kTimeUnits), "times are multiples of 1/lambda_max(K/N), or of 1"},
         {"method", one_of(kFlowMethods), "how the flow is computed"},
-        {"products", one_of(kFlowProducts), "for iterative methods; no effect with spectral"},
+        {"products", one_of(kFlowProducts), "krylov: K as stored, or evaluated anew in double"},
+        {"tolerance", "a finite number >= 1e-14", "krylov: error of f_t over max |y - f0|"},
         {"initial", one_of(kInitialFunctions), "f0: zero or a draw from the Gaussian process"},
         {"seed", "an integer >= 0", "of the draw"}}},
       {"dynamics.times",
@@ -108,21 +109,14 @@ struct Unavailable {
   std::string_view why;
 };
 
-constexpr std::array<Unavailable, 7> kUnavailable{{
+constexpr std::array<Unavailable, 3> kUnavailable{{
     {"posterior", "",
      "the Gaussian law of f_t is not in this version; remove the table, and for draws of f_t use "
      "[dynamics] with initial = \"gaussian_process\""},
     {"output.checkpoint", "",
      "checkpoints are not in this version; remove the key, an interrupted run starts again"},
-    {"regression.precision", "mixed",
-     "mixed precision is not in this version; use \"double\", or \"single\" for half the memory"},
-    {"regression.factorization", "lookahead",
-     "the look-ahead factorisation is not in this version; use \"auto\""},
     {"regression.solver", "pcg",
      "the conjugate-gradient solver is not in this version; use \"cholesky\""},
-    {"dynamics.method", "krylov", "the Krylov method is not in this version; use \"spectral\""},
-    {"dynamics.products", "regenerated",
-     "regenerated products are not in this version; use \"stored\""},
 }};
 
 }  // namespace

@@ -55,8 +55,7 @@ class ConfigurationTest(Case):
         self.refuse("bias_variance", kernel="bias_variance = -0.1\n")
 
     def test_what_this_version_lacks_is_refused(self):
-        self.refuse("precision", regression='precision = "mixed"\n')
-        self.refuse("method", dynamics='method = "krylov"\n')
+        self.refuse("solver", regression='solver = "pcg"\n')
         self.refuse("posterior", posterior='times = "infinity"\n')
         self.refuse("checkpoint", output='file = "out.h5"\ncheckpoint = { directory = "x" }\n')
 

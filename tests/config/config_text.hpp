@@ -117,11 +117,15 @@ inline void expect_same(const RunConfig& a, const RunConfig& b) {
     EXPECT_EQ(a.regression->ridge.value, b.regression->ridge.value);
     EXPECT_EQ(a.regression->ridge.scale, b.regression->ridge.scale);
     EXPECT_EQ(a.regression->precision, b.regression->precision);
+    EXPECT_EQ(a.regression->factorization, b.regression->factorization);
   }
   ASSERT_EQ(a.dynamics.has_value(), b.dynamics.has_value());
   if (a.dynamics) {
     EXPECT_EQ(a.dynamics->times, b.dynamics->times);
     EXPECT_EQ(a.dynamics->time_unit, b.dynamics->time_unit);
+    EXPECT_EQ(a.dynamics->method, b.dynamics->method);
+    EXPECT_EQ(a.dynamics->products, b.dynamics->products);
+    EXPECT_EQ(a.dynamics->tolerance, b.dynamics->tolerance);
     EXPECT_EQ(a.dynamics->initial, b.dynamics->initial);
     EXPECT_EQ(a.dynamics->seed, b.dynamics->seed);
   }

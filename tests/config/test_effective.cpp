@@ -42,12 +42,16 @@ std::vector<std::string> samples() {
       "format = \"csv\"\ntrain = { inputs = \"x.csv\" }\ntarget_columns = [\"a \\\"b\\\"\", 3]\n"
       "targets = { encoding = \"raw\" }\n";
   columns.kernel = "preset = \"arora\"\n";
-  columns.more = "[dynamics]\ninitial = \"gaussian_process\"\n[spectrum]\n";
+  columns.more =
+      "[regression]\nprecision = \"mixed\"\nfactorization = \"lookahead\"\n"
+      "[dynamics]\ninitial = \"gaussian_process\"\nmethod = \"auto\"\n[spectrum]\n";
   ConfigText generated;
   generated.data = "format = \"synthetic\"\nkind = \"sphere\"\nsize = 9\ndimension = 4\n";
   generated.kernel = "preset = \"jacot\"\nactivation = { name = \"relu\" }\n";
   generated.more =
-      "[dynamics]\ntimes = { start = 0.1, stop = 0.7, count = 11, spacing = \"linear\" }\n";
+      "[regression]\nprecision = \"auto\"\nfactorization = \"scalapack\"\n"
+      "[dynamics]\ntimes = { start = 0.1, stop = 0.7, count = 11, spacing = \"linear\" }\n"
+      "method = \"krylov\"\nproducts = \"regenerated\"\ntolerance = 1e-7\n";
   ConfigText cube;
   cube.data = "format = \"synthetic\"\nkind = \"boolean_cube\"\ndimension = 10\ntest_size = 4\n";
   cube.more = "[dynamics]\ntimes = { start = 0.1, stop = 7e5, count = 1000 }\n";
@@ -121,7 +125,7 @@ TEST(EffectiveTest, PrintsDefaults) {
             "ridge = 0.0\n"
             "ridge_scale = \"absolute\"\n"
             "precision = \"double\"\n"
-            "factorization = \"scalapack\"\n"
+            "factorization = \"auto\"\n"
             "solver = \"cholesky\"\n"
             "\n"
             "[dynamics]\n"
@@ -129,6 +133,7 @@ TEST(EffectiveTest, PrintsDefaults) {
             "time_unit = \"inverse_lambda_max\"\n"
             "method = \"spectral\"\n"
             "products = \"stored\"\n"
+            "tolerance = 1e-10\n"
             "initial = \"zero\"\n"
             "seed = 0\n"
             "\n"

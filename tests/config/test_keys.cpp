@@ -224,6 +224,8 @@ const KeyCase kImpossible[] = {
     {"dynamics", "times = { start = 1, stop = 2, count = 100001 }", "found 100001"},
     {"dynamics", "times = { start = 1, stop = 1.0000000000000004, count = 90 }", "too close"},
     {"dynamics", "times = { start = 1, stop = 2 }", "dynamics.times.count: missing"},
+    {"dynamics", "tolerance = 0", "dynamics.tolerance: found 0"},
+    {"dynamics", "products = \"regenerated\"", "the spectral method has no products"},
     {"spectrum", "count = 0", "spectrum.count: found 0"},
     {"parallel", "grid = [2]", "parallel.grid: found [ 2 ] (list)"},
     {"parallel", "grid = [0, 2]", "parallel.grid: found [ 0, 2 ]"},
@@ -236,11 +238,7 @@ const KeyCase kImpossible[] = {
 INSTANTIATE_TEST_SUITE_P(Impossible, KeyTest, testing::ValuesIn(kImpossible));
 
 const KeyCase kUnavailable[] = {
-    {"regression", "precision = \"mixed\"", "not in this version; use \"double\""},
-    {"regression", "factorization = \"lookahead\"", "not in this version; use \"auto\""},
     {"regression", "solver = \"pcg\"", "not in this version; use \"cholesky\""},
-    {"dynamics", "method = \"krylov\"", "not in this version; use \"spectral\""},
-    {"dynamics", "products = \"regenerated\"", "not in this version; use \"stored\""},
     {"posterior", "times = \"infinity\"", "posterior: the Gaussian law of f_t is not in this"},
     {"output", "checkpoint = { directory = \"c\" }", "output.checkpoint: checkpoints are not in"},
 };
@@ -289,6 +287,11 @@ TEST(DefaultsTest, AreThoseOfTheManual) {
   ASSERT_EQ(run.dynamics->times.size(), 25U);
   EXPECT_EQ(run.dynamics->times.front(), 1.0);
   EXPECT_EQ(run.dynamics->times.back(), 1e6);
+  EXPECT_EQ(run.regression->precision, Precision::double_precision);
+  EXPECT_EQ(run.regression->factorization, Factorization::automatic);
+  EXPECT_EQ(run.dynamics->method, FlowMethod::spectral);
+  EXPECT_EQ(run.dynamics->products, FlowProducts::stored);
+  EXPECT_EQ(run.dynamics->tolerance, 1e-10);
   EXPECT_EQ(run.spectrum->count, std::nullopt);
   EXPECT_TRUE(run.output.predictions);
   EXPECT_FALSE(run.output.gram_depths);

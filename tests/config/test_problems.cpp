@@ -122,8 +122,9 @@ TEST(ModelTest, NeedsRegressionAndAKnownInitialFunction) {
 
 TEST(HelpTest, NamesEveryTableAndItsKeys) {
   const std::string help = config_help();
-  for (const char* text : {"[data.targets]", "[parallel]", "  train_offset ", "an integer >= 0",
-                           "\"double\" | \"single\"", "\"all\" or an integer >= 1"}) {
+  for (const char* text :
+       {"[data.targets]", "[parallel]", "  train_offset ", "an integer >= 0",
+        "\"double\" | \"mixed\" | \"single\" | \"auto\"", "\"all\" or an integer >= 1"}) {
     EXPECT_NE(help.find(text), std::string::npos) << text;
   }
 }
