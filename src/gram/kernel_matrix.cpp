@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -203,6 +204,30 @@ void KernelMatrix<Real>::set_diagonal(std::int64_t row, std::int64_t col,
 template <class Real>
 DistMatrix<Real> KernelMatrix<Real>::assemble_symmetric(Triangle triangle, Monitor& monitor) const {
   return std::move(assemble(1, triangle, monitor).front());
+}
+
+template <class Real>
+DistMatrix<float> KernelMatrix<Real>::assemble_rounded(Monitor& monitor) const {
+  NTKFLOW_EXPECTS(rows() == cols(), rows(), cols());
+  std::optional<DistMatrix<float>> rounded;
+  collectively(grid_->comm(), [&] {
+    rounded.emplace(grid_, rows(), cols(), block());
+    Matrix<Real> buffer(kTileRows, kTileCols);
+    for_each_lower_tile(row_map_, col_map_,
+                        [&](std::int64_t row, std::int64_t col, std::int64_t m, std::int64_t n) {
+                          const MatrixView<Real> tile(buffer.data(), m, n, kTileRows);
+                          evaluate_tile(row, col, std::span(&tile, 1));
+                          set_diagonal(row, col, std::span(&tile, 1));
+                          clear_above(0, row_map_, col_map_, row, col, tile);
+                          const MatrixView<float> out = rounded->local().block(row, col, m, n);
+                          for (std::int64_t j = 0; j < n; ++j) {
+                            std::transform(tile.column(j), tile.column(j) + m, out.column(j),
+                                           [](Real value) { return static_cast<float>(value); });
+                          }
+                          monitor.progress(col, col_map_.local_size());
+                        });
+  });
+  return std::move(*rounded);
 }
 
 template <class Real>

@@ -126,6 +126,37 @@ TEST(KernelMatrixTest, ClearsTheUpperTriangleWhereTilesCrossTheDiagonal) {
   }
 }
 
+/// Elements of this rank that are not those of the other matrix, over all ranks.
+std::int64_t count_differences(const DistMatrix<float>& a, const DistMatrix<double>& b) {
+  std::int64_t count = 0;
+  for (std::int64_t i = 0; i < a.local_rows() * a.local_cols(); ++i) {
+    count += a.local().data[i] == static_cast<float>(b.local().data[i]) ? 0 : 1;
+  }
+  return a.grid()->comm().sum(count);
+}
+
+TEST(KernelMatrixTest, StoresValuesInDoubleRoundedToSingle) {
+  const auto world = Communicator::world();
+  constexpr std::int64_t kSize = kTileCols + 89;
+  for (const GridShape shape : test::all_grids(world.size())) {
+    const auto grid = ProcessGrid::create(world, shape);
+    for (const std::int64_t block : {7, 64}) {
+      SCOPED_TRACE(testing::Message()
+                   << shape.rows << " x " << shape.cols << ", block = " << block);
+      const auto kernel = test::make_kernel<double>(grid, relu_network(), KernelType::ntk, block,
+                                                    kDimension, kSize, raw_sample);
+      auto rounded = kernel.assemble_rounded(silent_monitor());
+      const auto whole = kernel.assemble_symmetric(Triangle::lower, silent_monitor());
+      EXPECT_EQ(count_differences(rounded, whole), 0);
+      if (rounded.row_map().is_mine({kSize - 1}) && rounded.col_map().is_mine({kSize - 1})) {
+        float& last = rounded.local()(rounded.local_rows() - 1, rounded.local_cols() - 1);
+        last = std::nextafter(last, 0.0F);
+      }
+      EXPECT_EQ(count_differences(rounded, whole), 1);
+    }
+  }
+}
+
 TEST(KernelMatrixTest, FillsBothTriangles) {
   for_each_layout([](const auto& grid, std::int64_t n, std::int64_t block) {
     const auto kernel = test::make_kernel<double>(grid, relu_network(), KernelType::ntk, block,

@@ -46,6 +46,11 @@ class KernelMatrix {
   /// @pre both axes hold the same samples.
   [[nodiscard]] DistMatrix<Real> assemble_symmetric(Triangle triangle, Monitor& monitor) const;
 
+  /// The lower triangle of the symmetric matrix, evaluated in Real and stored rounded to single
+  /// precision; zero above. Collective over the grid.
+  /// @pre both axes hold the same samples.
+  [[nodiscard]] DistMatrix<float> assemble_rounded(Monitor& monitor) const;
+
   /// The symmetric matrices, both triangles, of the networks of depth 1, 2, ... up to the
   /// evaluator's. All are held at once. Collective over the grid.
   /// @pre both axes hold the same samples.
