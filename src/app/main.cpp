@@ -15,6 +15,7 @@
 #include "command_line.hpp"
 #include "commands.hpp"
 #include "fail_together.hpp"
+#include "stop_signal.hpp"
 
 namespace {
 

@@ -17,6 +17,8 @@
 #include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/dist/mpi_session.hpp>
 
+#include "stop_signal.hpp"
+
 namespace ntkflow::app {
 
 struct Report::Log {
@@ -144,7 +146,15 @@ void Report::value(const std::string& name, double value) {
   }
 }
 
+bool Report::stop_requested() const {
+  return stop_signal_received();
+}
+
 void Report::begin_phase(const std::string& name) {
+  if (comm_->max(std::int64_t{stop_requested() ? 1 : 0}) != 0) {
+    throw InterruptedError(
+        fmt::format("stopped on request before the phase '{}'; nothing is written", name));
+  }
   current_ = name;
   tenth_ = 0;
   last_shown_ = 0.0;

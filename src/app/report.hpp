@@ -42,11 +42,13 @@ class Report : public Monitor {
   void detail(const std::string& text);
   void warning(const std::string& message) override;
   void progress(std::int64_t done, std::int64_t total) override;
+  [[nodiscard]] bool stop_requested() const override;
   /// A named number for the JSON log. Local.
   void value(const std::string& name, double value);
 
   /// Runs one phase of the program and returns what it returns. Collective over comm. The phase's
-  /// time is the maximum over the ranks.
+  /// time is the maximum over the ranks. Throws InterruptedError on all ranks instead if one of
+  /// them was asked to stop.
   template <class Work>
   auto phase(const std::string& name, double flop, double bytes, Work&& work) {
     begin_phase(name);

@@ -15,27 +15,11 @@
 #include "commands.hpp"
 #include "fail_together.hpp"
 #include "kernel_attributes.hpp"
-#include "problem.hpp"
 #include "results.hpp"
+#include "stages.hpp"
+#include "stop_signal.hpp"
 
 namespace ntkflow::app {
-namespace {
-
-/// The state that the stages of one run share.
-struct Run {
-  const Communicator& comm;
-  Problem problem;
-  Report& report;
-  ResultFile file;
-  TrainingKernel<double> training;
-  std::optional<KernelMatrix<double>> test;  ///< absent without a test set
-  InitialValues initial;
-  Matrix<double> residual;     ///< y - f_0 on the training set, [N x C]
-  double ridge = 0.0;          ///< absolute
-  double mean_diagonal = 0.0;  ///< trace(K)/N, for a ridge that is relative to it
-
-  [[nodiscard]] const SplitInfo& split(Split which) const { return problem.dataset->split(which); }
-};
 
 Matrix<double> difference(const Matrix<double>& a, const Matrix<double>& b) {
   Matrix<double> result = a.clone();
@@ -52,6 +36,12 @@ void add_initial(const Matrix<double>& initial, Matrix<double>& increment) {
                    std::plus<>{});
   }
 }
+
+bool uses_krylov(const RunConfig& config) {
+  return config.dynamics && config.dynamics->method == FlowMethod::krylov;
+}
+
+namespace {
 
 void draw_initial_function(Run& run) {
   const std::int64_t outputs = run.problem.dataset->outputs();
@@ -80,259 +70,6 @@ void draw_initial_function(Run& run) {
     run.initial = std::move(std::get<InitialValues>(outcome));
   }
   run.residual = difference(run.split(Split::train).target, run.initial.train);
-}
-
-[[noreturn]] void refuse_singular(const Run& run, const NotSolvable& failure) {
-  const std::int64_t position = failure.order - 1;
-  std::string cause =
-      "samples closer to each other than rounding can tell, or fewer dimensions than samples";
-  for (const DuplicatePair& pair : run.problem.dataset->duplicates()) {
-    if (pair.second == position) {
-      cause = fmt::format("training sample {} is the same as sample {}", pair.second, pair.first);
-    }
-  }
-  // In the unit in which the configuration gives the ridge.
-  const bool relative = run.problem.config.regression->ridge.scale == RidgeScale::mean_diagonal;
-  const double unit = relative ? run.mean_diagonal : 1.0;
-  throw NumericalError(
-      fmt::format("the kernel matrix is not positive definite: its leading minor of order {} of {} "
-                  "fails, which adds training sample {} "
-                  "(row {} of the source); likely cause: {}; remove the cause or set "
-                  "regression.ridge = {:.2g} or more (now {:.2g})",
-                  failure.order, run.problem.train_size(), position,
-                  run.split(Split::train).source_row[static_cast<std::size_t>(position)], cause,
-                  failure.suggested_ridge / unit, run.ridge / unit));
-}
-
-template <class Real>
-std::variant<RegressionFit, NotSolvable> fit(Run& run, const KernelMatrix<Real>& kernel) {
-  Report& report = run.report;
-  const Plan& plan = run.problem.plan;
-  auto k = report.phase("gram", plan.phase("gram").flop, plan.phase("gram").bytes,
-                        [&] { return kernel.assemble_symmetric(Triangle::lower, report); });
-  const KernelOperator exact(*run.training.matrix, report);
-  std::vector<std::int64_t> repeated;
-  for (const DuplicatePair& pair : run.problem.dataset->duplicates()) {
-    repeated.push_back(pair.second);
-  }
-  auto outcome = report.untimed("regression", [&] {
-    return fit_regression(std::move(k), exact, run.residual, run.ridge, repeated);
-  });
-  if (const auto* done = std::get_if<RegressionFit>(&outcome)) {
-    const auto record = [&](const char* name, double seconds) {
-      report.record({name, seconds, plan.phase(name).flop, plan.phase(name).bytes});
-    };
-    record("factor", done->seconds.factor);
-    record("condition", done->seconds.condition);
-    record("solve", done->seconds.solve);
-    record("residual", done->seconds.residual);
-  }
-  return outcome;
-}
-
-void regression_stage(Run& run) {
-  const RegressionOptions& options = *run.problem.config.regression;
-  Report& report = run.report;
-  auto outcome = options.precision == Precision::single_precision
-                     ? fit(run, *load_training_kernel<float>(run.problem).matrix)
-                     : fit(run, *run.training.matrix);
-  if (const auto* failure = std::get_if<NotSolvable>(&outcome)) {
-    refuse_singular(run, *failure);
-  }
-  const auto& fit = std::get<RegressionFit>(outcome);
-  if (!std::isfinite(fit.backward_error)) {
-    throw NumericalError(
-        "the solution of the regression is not finite: targets or kernel exceed the range of the "
-        "precision; "
-        "rescale the targets or set regression.precision = \"double\"");
-  }
-  const double noise =
-      static_cast<double>(run.problem.train_size()) *
-      (options.precision == Precision::single_precision ? std::numeric_limits<float>::epsilon()
-                                                        : std::numeric_limits<double>::epsilon());
-  if (fit.reciprocal_condition < noise) {
-    report.warning(
-        fmt::format("the kernel matrix is singular to working precision: reciprocal condition "
-                    "{:.1e} is below N eps = "
-                    "{:.1e}; trust no digit of the coefficients, or raise regression.ridge",
-                    fit.reciprocal_condition, noise));
-  }
-  if (fit.smallest_pivot.value < noise * fit.largest_diagonal) {
-    report.warning(fmt::format(
-        "the smallest pivot of the factorisation, {:.1e} at training sample {}, is rounding noise",
-        fit.smallest_pivot.value, fit.smallest_pivot.index));
-  }
-
-  const std::int64_t rows = run.problem.train_size();
-  const std::int64_t outputs = run.residual.cols();
-  ResultFile& file = run.file;
-  file.write({"/regression/coefficients",
-              "alpha = (K + ridge I)^-1 (y - f0)",
-              "1",
-              {rows, outputs},
-              {"/train_sample", "/output"}},
-             row_major(fit.coefficients.view()));
-  // f(X) = f_0 + K alpha = y - residual - ridge alpha
-  Matrix<double> train_prediction = difference(run.split(Split::train).target, fit.residual);
-  for (std::int64_t i = 0; i < train_prediction.size(); ++i) {
-    train_prediction.data()[i] -= fit.ridge * fit.coefficients.data()[i];
-  }
-  const auto attribute = [&](const char* name, double value) {
-    file.attribute("/regression", name, value);
-    report.value(name, value);
-  };
-  attribute("ridge", fit.ridge);
-  attribute("backward_error", fit.backward_error);
-  file.attribute("/regression", "refinement_steps", fit.refinement_steps);
-  attribute("log_determinant", fit.log_determinant);
-  attribute("log_marginal_likelihood", fit.log_marginal_likelihood);
-  attribute("reciprocal_condition", fit.reciprocal_condition);
-  attribute("smallest_pivot", fit.smallest_pivot.value);
-  file.attribute("/regression", "smallest_pivot_sample", fit.smallest_pivot.index);
-  attribute("train_mse",
-            mean_squared_error(train_prediction.view(), run.split(Split::train).target.view()));
-  report.line(
-      fmt::format("  backward error {:.1e}, reciprocal condition {:.1e}, smallest pivot {:.2e}, "
-                  "log likelihood {:.6g}",
-                  fit.backward_error, fit.reciprocal_condition, fit.smallest_pivot.value,
-                  fit.log_marginal_likelihood));
-  if (!run.test) {
-    return;
-  }
-  const PhaseWork& work = run.problem.plan.phase("test predictions");
-  Matrix<double> prediction = report.phase(work.phase, work.flop, work.bytes, [&] {
-    return run.test->multiply_transposed(fit.coefficients, report);
-  });
-  add_initial(run.initial.test, prediction);
-  const SplitInfo& test = run.split(Split::test);
-  if (run.problem.config.output.predictions) {
-    file.write({"/regression/test_prediction",
-                "outputs at the test samples",
-                "1",
-                {test.size(), outputs},
-                {"/test_sample", "/output"}},
-               row_major(prediction.view()));
-  }
-  const double mse = mean_squared_error(prediction.view(), test.target.view());
-  attribute("test_mse", mse);
-  if (test.label.empty()) {
-    report.line(fmt::format("  test mean squared error {:.6g}", mse));
-    return;
-  }
-  const double score = accuracy(prediction.view(), test.label);
-  attribute("test_accuracy", score);
-  report.line(fmt::format("  test accuracy {:.4f}, test mean squared error {:.6g}", score, mse));
-}
-
-/// Losses and accuracies along the flow.
-struct Curves {
-  std::vector<double> train_loss, test_loss, train_accuracy, test_accuracy;
-};
-
-/// Appends the scores of each time of a batch, whose outputs stand side by side in [n x (times C)].
-void score_batch(const Matrix<double>& outputs, const SplitInfo& split, std::vector<double>& loss,
-                 std::vector<double>& scores) {
-  const std::int64_t c = split.target.cols();
-  for (std::int64_t first = 0; first < outputs.cols(); first += c) {
-    const auto at_time = outputs.view().block(0, first, outputs.rows(), c);
-    loss.push_back(flow_loss(at_time, split.target.view()));
-    if (!split.label.empty()) {
-      scores.push_back(accuracy(at_time, split.label));
-    }
-  }
-}
-
-void dynamics_stage(Run& run, const EigenSystem<double>& eigen) {
-  const DynamicsOptions& options = *run.problem.config.dynamics;
-  ResultFile& file = run.file;
-  Report& report = run.report;
-  const SplitInfo& train = run.split(Split::train);
-  const SplitInfo& test = run.split(Split::test);
-  const std::int64_t outputs = run.residual.cols();
-  const GradientFlow flow(eigen, run.residual, run.ridge);
-  std::vector<double> times = options.times;
-  if (options.time_unit == TimeUnit::inverse_lambda_max) {
-    for (double& t : times) {
-      t /= flow.lambda_max();
-    }
-  }
-  const auto count = static_cast<std::int64_t>(times.size());
-  file.scale("/dynamics/time", "time of gradient flow", times);
-  file.attribute("/dynamics/time", "lambda_max", flow.lambda_max());
-  const bool store = run.problem.config.output.predictions && run.test;
-  if (store) {
-    file.create({"/dynamics/test_prediction",
-                 "outputs at the test samples along the flow",
-                 "1",
-                 {count, test.size(), outputs},
-                 {"/dynamics/time", "/test_sample", "/output"}});
-  }
-
-  Curves curves;
-  double identity_error = 0.0;
-  const KernelOperator k(*run.training.matrix, report);
-  const PhaseWork& work = run.problem.plan.phase("dynamics");
-  report.phase(work.phase, work.flop, work.bytes, [&] {
-    for (std::int64_t begin = 0; begin < count; begin += run.problem.plan.times_per_batch) {
-      const std::int64_t size = std::min(run.problem.plan.times_per_batch, count - begin);
-      const auto batch = std::span<const double>(times).subspan(static_cast<std::size_t>(begin),
-                                                                static_cast<std::size_t>(size));
-      const Matrix<double> coefficients = flow.coefficients(batch);
-      identity_error = max_or_nan(identity_error, flow.identity_error(k, batch, coefficients));
-      Matrix<double> on_train = flow.train_increment(batch);
-      add_initial(run.initial.train, on_train);
-      score_batch(on_train, train, curves.train_loss, curves.train_accuracy);
-      if (!run.test) {
-        continue;
-      }
-      Matrix<double> on_test = run.test->multiply_transposed(coefficients, report);
-      add_initial(run.initial.test, on_test);
-      score_batch(on_test, test, curves.test_loss, curves.test_accuracy);
-      if (store) {
-        std::vector<double> rows;
-        rows.reserve(run.comm.rank() == 0 ? static_cast<std::size_t>(on_test.size()) : 0);
-        for (std::int64_t i = 0; run.comm.rank() == 0 && i < size; ++i) {
-          const auto one = row_major(on_test.view().block(0, i * outputs, test.size(), outputs));
-          rows.insert(rows.end(), one.begin(), one.end());
-        }
-        file.write_rows("/dynamics/test_prediction", begin, run.comm.rank() == 0 ? size : 0,
-                        rows.data());
-      }
-    }
-  });
-
-  const auto write_curve = [&](const char* path, const char* long_name,
-                               const std::vector<double>& values) {
-    if (!values.empty()) {
-      file.write({path, long_name, "1", {count}, {"/dynamics/time"}}, values);
-    }
-  };
-  write_curve("/dynamics/train_loss", "half the mean over training samples of |f - y|^2",
-              curves.train_loss);
-  write_curve("/dynamics/test_loss", "half the mean over test samples of |f - y|^2",
-              curves.test_loss);
-  write_curve("/dynamics/train_accuracy", "fraction of training samples classified rightly",
-              curves.train_accuracy);
-  write_curve("/dynamics/test_accuracy", "fraction of test samples classified rightly",
-              curves.test_accuracy);
-  file.attribute("/dynamics", "method", std::string("spectral"));
-  file.attribute("/dynamics", "error_estimate", identity_error);
-  report.value("error_estimate", identity_error);
-  std::string summary = fmt::format("  flow identity holds to {:.1e}", identity_error);
-  if (!curves.test_loss.empty()) {
-    const auto best = static_cast<std::size_t>(
-        std::min_element(curves.test_loss.begin(), curves.test_loss.end()) -
-        curves.test_loss.begin());
-    file.attribute("/dynamics", "best_time_by_test_loss", times[best]);
-    report.value("best_time_by_test_loss", times[best]);
-    summary += fmt::format("; best test loss {:.6g} at t = {:.4g} ({:.4g}/lambda_max)",
-                           curves.test_loss[best], times[best], times[best] * flow.lambda_max());
-    if (!curves.test_accuracy.empty()) {
-      summary += fmt::format(", accuracy {:.4f} there, {:.4f} at the last time",
-                             curves.test_accuracy[best], curves.test_accuracy.back());
-    }
-  }
-  report.line(summary);
 }
 
 void spectrum_stage(Run& run, const EigenSystem<double>& eigen) {
@@ -368,8 +105,8 @@ void eigen_stages(Run& run) {
   if (run.problem.config.spectrum) {
     spectrum_stage(run, eigen);
   }
-  if (run.problem.config.dynamics) {
-    dynamics_stage(run, eigen);
+  if (run.problem.config.dynamics && !uses_krylov(run.problem.config)) {
+    spectral_dynamics(run, eigen);
   }
 }
 
@@ -429,14 +166,19 @@ void all_stages(Run& run, const std::string& command_line) {
     kernel_by_depth_output(run.problem, run.report, run.file, *run.training.matrix);
   }
   draw_initial_function(run);
+  std::optional<SolvedKernel> solved;
   if (config.regression) {
     const auto diagonal = run.training.matrix->column_diagonal();
     const double trace = std::accumulate(diagonal.begin(), diagonal.end(), 0.0);
     run.mean_diagonal = trace / static_cast<double>(run.problem.train_size());
     run.ridge = absolute_ridge(config.regression->ridge, trace, run.problem.train_size());
-    regression_stage(run);
+    solved = regression_stage(run);
   }
-  if (config.dynamics || config.spectrum) {
+  if (uses_krylov(config)) {
+    krylov_dynamics(run, std::move(solved));
+  }
+  solved.reset();  // the memory of matrix and factor serves the eigenvectors
+  if (config.spectrum || (config.dynamics && !uses_krylov(config))) {
     eigen_stages(run);
   }
   if (config.output.model) {
@@ -450,6 +192,7 @@ void all_stages(Run& run, const std::string& command_line) {
 }  // namespace
 
 void run(const Communicator& comm, const CommandLine& line) {
+  watch_stop_signals();
   Report report(comm, line);
   Problem problem = prepare(comm, line, PlannedCommand::run, report);
   ResultFile file(comm, problem.config.output.file, line.overwrite);
@@ -458,6 +201,7 @@ void run(const Communicator& comm, const CommandLine& line) {
 }
 
 void gram(const Communicator& comm, const CommandLine& line) {
+  watch_stop_signals();
   Report report(comm, line);
   const Problem problem = prepare(comm, line, PlannedCommand::gram, report);
   ResultFile file(comm, problem.config.output.file, line.overwrite);

@@ -49,15 +49,16 @@ Matrix<double> GradientFlow::train_increment(std::span<const double> times) cons
   return filtered(times, [&](double lambda, double t) { return lambda * filter(lambda, t); });
 }
 
-double GradientFlow::identity_error(const LinearOperator& k, std::span<const double> times,
-                                    const Matrix<double>& coefficients) const {
+std::vector<double> GradientFlow::identity_errors(const LinearOperator& k,
+                                                  std::span<const double> times,
+                                                  const Matrix<double>& coefficients) const {
   const std::int64_t n = modes_.rows();
   const std::int64_t outputs = modes_.cols();
   const Matrix<double> remaining = filtered(times, [&](double lambda, double t) {
     return std::exp(-t * std::max(lambda + ridge_, 0.0) / static_cast<double>(n));
   });
   const Matrix<double> product = k.apply(coefficients);
-  double worst = 0.0;
+  std::vector<double> errors(times.size(), 0.0);
   for (std::int64_t column = 0; column < coefficients.cols(); ++column) {
     const double* r = residual_.column(column % outputs);
     double difference = 0.0;
@@ -69,10 +70,11 @@ double GradientFlow::identity_error(const LinearOperator& k, std::span<const dou
       norm += r[i] * r[i];
     }
     if (norm != 0.0) {
-      worst = max_or_nan(worst, std::sqrt(difference / norm));
+      double& error = errors[static_cast<std::size_t>(column / outputs)];
+      error = max_or_nan(error, std::sqrt(difference / norm));
     }
   }
-  return worst;
+  return errors;
 }
 
 }  // namespace ntkflow

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import signal
 import struct
 import subprocess
 import tempfile
@@ -11,9 +12,9 @@ import unittest
 import h5py
 import numpy as np
 
-from support import MPIEXEC, PROGRAM, SANITIZED, Case, idx, launch
+from support import MPIEXEC, PROGRAM, SANITIZED, TIMEOUT_SECONDS, Case, idx, launch
 
-USAGE, INPUT, NUMERICAL, RESOURCES, EXISTS = 2, 3, 4, 5, 6
+USAGE, INPUT, NUMERICAL, RESOURCES, EXISTS, STOPPED = 2, 3, 4, 5, 6, 130
 
 
 class CommandLineTest(Case):
@@ -68,6 +69,25 @@ class ConfigurationTest(Case):
         self.assert_refused(
             ["run", self.config(data=data + "train_size = 41\n")], INPUT, "41", "40"
         )
+
+
+class StopTest(Case):
+    def test_a_signal_ends_the_run_at_a_safe_point(self):
+        config = self.config(
+            data='format = "synthetic"\nkind = "gaussian"\nsize = 2500\ndimension = 40\ntarget = "x1*x2"\n'
+        )
+        for launcher in ([], [MPIEXEC, "-n", "2"]):
+            with subprocess.Popen(
+                [*launcher, PROGRAM, "run", str(config)],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+            ) as process:
+                self.assertIn("ntkflow", process.stdout.readline())
+                process.send_signal(signal.SIGUSR1)
+                _, errors = process.communicate(timeout=TIMEOUT_SECONDS)
+            self.assertEqual(process.returncode, STOPPED, errors)
+            self.assertIn("stopped on request", errors)
+            self.assertEqual(errors.count("ntkflow: error:"), 1)
+            self.assertEqual([path.name for path in self.folder.glob("out.h5*")], [])
 
 
 class DataTest(Case):

@@ -14,6 +14,7 @@ enum class ExitCode : int {
   numerical = 4,
   resources = 5,
   output_exists = 6,
+  interrupted = 130,
 };
 
 /// Base of every error that comes from the world (files, configuration, memory, libraries), not
@@ -70,7 +71,8 @@ class NumericalError : public Error {
 /// A run that was asked to end before it was done. Nothing is written.
 class InterruptedError : public Error {
  public:
-  explicit InterruptedError(const std::string& message) : Error(ExitCode::internal, message) {}
+  explicit InterruptedError(const std::string& message)
+      : Error(ExitCode::interrupted, message) {}
 };
 
 /// An MPI call that failed.

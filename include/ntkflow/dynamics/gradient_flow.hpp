@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include <ntkflow/base/matrix.hpp>
 #include <ntkflow/dynamics/flow.hpp>
@@ -25,10 +26,11 @@ class GradientFlow : public Flow {
   [[nodiscard]] Matrix<double> train_increment(std::span<const double> times) const override;
 
   /// How well A_t obeys the flow's own identity (K + ridge I) A_t + exp(-t (K + ridge I)/N) r = r,
-  /// with K applied anew: the largest over times and outputs of |left - right| / |r|. @param
+  /// with K applied anew: for each time the largest over outputs of |left - right| / |r|. @param
   /// coefficients  of the same times. Collective over the grid.
-  [[nodiscard]] double identity_error(const LinearOperator& k, std::span<const double> times,
-                                      const Matrix<double>& coefficients) const;
+  [[nodiscard]] std::vector<double> identity_errors(const LinearOperator& k,
+                                                    std::span<const double> times,
+                                                    const Matrix<double>& coefficients) const;
 
  private:
   /// phi_t(lambda + ridge), zero in the null space.

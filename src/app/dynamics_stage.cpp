@@ -1,0 +1,249 @@
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <ntkflow/base/numbers.hpp>
+#include <ntkflow/dynamics/gradient_flow.hpp>
+#include <ntkflow/dynamics/krylov_flow.hpp>
+#include <ntkflow/linalg/refined_inverse.hpp>
+#include <ntkflow/linalg/stored_symmetric.hpp>
+#include <ntkflow/regression/scores.hpp>
+
+#include "results.hpp"
+#include "stages.hpp"
+
+namespace ntkflow::app {
+namespace {
+
+/// Losses and accuracies along the flow.
+struct Curves {
+  std::vector<double> train_loss, test_loss, train_accuracy, test_accuracy;
+};
+
+/// Appends the scores of each time of a batch, whose outputs stand side by side in [n x (times C)].
+void score_batch(const Matrix<double>& outputs, const SplitInfo& split, std::vector<double>& loss,
+                 std::vector<double>& scores) {
+  const std::int64_t c = split.target.cols();
+  for (std::int64_t first = 0; first < outputs.cols(); first += c) {
+    const auto at_time = outputs.view().block(0, first, outputs.rows(), c);
+    loss.push_back(flow_loss(at_time, split.target.view()));
+    if (!split.label.empty()) {
+      scores.push_back(accuracy(at_time, split.label));
+    }
+  }
+}
+
+/// Adds `size` times from `begin` on to the stored trajectory.
+void write_predictions(ResultFile& file, const Communicator& comm, std::int64_t begin,
+                       std::int64_t size, const Matrix<double>& on_test, std::int64_t outputs) {
+  std::vector<double> rows;
+  const std::int64_t mine = comm.rank() == 0 ? size : 0;
+  rows.reserve(comm.rank() == 0 ? static_cast<std::size_t>(on_test.size()) : 0);
+  for (std::int64_t i = 0; i < mine; ++i) {
+    const auto one = row_major(on_test.view().block(0, i * outputs, on_test.rows(), outputs));
+    rows.insert(rows.end(), one.begin(), one.end());
+  }
+  file.write_rows("/dynamics/test_prediction", begin, mine, rows.data());
+}
+
+void write_method(Run& run, const char* method) {
+  run.file.attribute("/dynamics", "method", std::string(method));
+  if (const std::string& reason = run.problem.choice.method; !reason.empty()) {
+    run.file.attribute("/dynamics", "method_reason", reason);
+  }
+}
+
+/// K stored whole in double, where no regression has left it in a factor's upper triangle.
+SolvedKernel store_kernel(Run& run) {
+  const auto timed = [&](const char* phase, auto&& work) {
+    const PhaseWork& planned = run.problem.plan.phase(phase);
+    return run.report.phase(planned.phase, planned.flop, planned.bytes, work);
+  };
+  const auto k = std::make_shared<DistMatrix<double>>(timed("gram", [&] {
+    return run.training.matrix->assemble_symmetric(Triangle::lower, run.report);
+  }));
+  timed("mirror", [&] { mirror_lower(*k); });
+  SolvedKernel kernel;
+  kernel.products =
+      std::make_unique<StoredSymmetric<double>>(*k, run.training.matrix->column_diagonal());
+  kernel.memory = k;
+  return kernel;
+}
+
+/// Errors of f_t at the times of a batch that begins at `first`, given its coefficients.
+using ErrorEstimate = std::function<std::vector<double>(
+    std::size_t first, std::span<const double> times, const Matrix<double>& coefficients)>;
+
+/// Follows the flow on training and test set, a batch of times after the other, and writes it.
+void follow(Run& run, const Flow& flow, const std::vector<double>& times, const char* error_name,
+            const ErrorEstimate& estimate) {
+  ResultFile& file = run.file;
+  Report& report = run.report;
+  const SplitInfo& train = run.split(Split::train);
+  const SplitInfo& test = run.split(Split::test);
+  const std::int64_t outputs = run.residual.cols();
+  const auto count = static_cast<std::int64_t>(times.size());
+  file.scale("/dynamics/time", "time of gradient flow", times);
+  file.attribute("/dynamics/time", "lambda_max", flow.lambda_max());
+  const bool store = run.problem.config.output.predictions && run.test;
+  if (store) {
+    file.create({"/dynamics/test_prediction",
+                 "outputs at the test samples along the flow",
+                 "1",
+                 {count, test.size(), outputs},
+                 {"/dynamics/time", "/test_sample", "/output"}});
+  }
+
+  Curves curves;
+  std::vector<double> errors;
+  const PhaseWork& work = run.problem.plan.phase("dynamics");
+  report.phase(work.phase, work.flop, work.bytes, [&] {
+    for (std::int64_t begin = 0; begin < count; begin += run.problem.plan.times_per_batch) {
+      const std::int64_t size = std::min(run.problem.plan.times_per_batch, count - begin);
+      const auto batch = std::span<const double>(times).subspan(static_cast<std::size_t>(begin),
+                                                                static_cast<std::size_t>(size));
+      {  // the coefficients go before the values on the training set come
+        const Matrix<double> coefficients = flow.coefficients(batch);
+        const auto more = estimate(static_cast<std::size_t>(begin), batch, coefficients);
+        errors.insert(errors.end(), more.begin(), more.end());
+        if (run.test) {
+          Matrix<double> on_test = run.test->multiply_transposed(coefficients, report);
+          add_initial(run.initial.test, on_test);
+          score_batch(on_test, test, curves.test_loss, curves.test_accuracy);
+          if (store) {
+            write_predictions(file, run.comm, begin, size, on_test, outputs);
+          }
+        }
+      }
+      Matrix<double> on_train = flow.train_increment(batch);
+      add_initial(run.initial.train, on_train);
+      score_batch(on_train, train, curves.train_loss, curves.train_accuracy);
+    }
+  });
+
+  const auto write_curve = [&](const char* path, const char* long_name,
+                               const std::vector<double>& values) {
+    if (!values.empty()) {
+      file.write({path, long_name, "1", {count}, {"/dynamics/time"}}, values);
+    }
+  };
+  write_curve("/dynamics/train_loss", "half the mean over training samples of |f - y|^2",
+              curves.train_loss);
+  write_curve("/dynamics/test_loss", "half the mean over test samples of |f - y|^2",
+              curves.test_loss);
+  write_curve("/dynamics/train_accuracy", "fraction of training samples classified rightly",
+              curves.train_accuracy);
+  write_curve("/dynamics/test_accuracy", "fraction of test samples classified rightly",
+              curves.test_accuracy);
+  const double largest_error = std::accumulate(errors.begin(), errors.end(), 0.0, max_or_nan);
+  write_curve("/dynamics/error_estimate", error_name, errors);
+  file.attribute("/dynamics", "error_estimate", largest_error);
+  report.value("error_estimate", largest_error);
+  std::string summary = fmt::format("  estimated error of f_t: {:.1e}", largest_error);
+  if (!curves.test_loss.empty()) {
+    const auto best = static_cast<std::size_t>(
+        std::min_element(curves.test_loss.begin(), curves.test_loss.end()) -
+        curves.test_loss.begin());
+    file.attribute("/dynamics", "best_time_by_test_loss", times[best]);
+    report.value("best_time_by_test_loss", times[best]);
+    summary += fmt::format("; best test loss {:.6g} at t = {:.4g} ({:.4g}/lambda_max)",
+                           curves.test_loss[best], times[best], times[best] * flow.lambda_max());
+    if (!curves.test_accuracy.empty()) {
+      summary += fmt::format(", accuracy {:.4f} there, {:.4f} at the last time",
+                             curves.test_accuracy[best], curves.test_accuracy.back());
+    }
+  }
+  report.line(summary);
+}
+
+}  // namespace
+
+void spectral_dynamics(Run& run, const EigenSystem<double>& eigen) {
+  const DynamicsOptions& options = *run.problem.config.dynamics;
+  const GradientFlow flow(eigen, run.residual, run.ridge);
+  std::vector<double> times = options.times;
+  if (options.time_unit == TimeUnit::inverse_lambda_max) {
+    for (double& t : times) {
+      t /= flow.lambda_max();
+    }
+  }
+  const KernelOperator k(*run.training.matrix, run.report);
+  run.write_method(run, "spectral");
+  follow(run, flow, times, "how far the flow's identity K A + exp(-t K / N) r = r is missed",
+         [&](std::size_t, std::span<const double> batch, const Matrix<double>& coefficients) {
+           return flow.identity_errors(k, batch, coefficients);
+         });
+}
+
+void krylov_dynamics(Run& run, std::optional<SolvedKernel> solved) {
+  const DynamicsOptions& options = *run.problem.config.dynamics;
+  Report& report = run.report;
+  const bool has_factor = solved.has_value();
+  const bool regenerated = options.products == FlowProducts::regenerated;
+  if (!has_factor && !regenerated) {
+    solved = store_kernel(run);
+  }
+  const KernelOperator exact(*run.training.matrix, report);
+  const ShiftedOperator exact_shifted(exact, run.ridge);
+  std::optional<RefinedInverse> refined;
+  if (has_factor && regenerated && solved->is_single) {
+    refined.emplace(exact_shifted, *solved->inverse, solved->norm, RefineOptions{}, report);
+  }
+  const bool is_rounded = has_factor && solved->is_single && !regenerated;
+  const auto diagonal = run.training.matrix->column_diagonal();
+  KrylovOperators operators;
+  operators.products = regenerated ? &exact : solved->products.get();
+  operators.inverse = refined ? &*refined : has_factor ? solved->inverse.get() : nullptr;
+  operators.exact = is_rounded ? &exact : nullptr;
+  operators.trace = std::accumulate(diagonal.begin(), diagonal.end(), 0.0);
+  operators.roundoff = 0.5 * (is_rounded ? double{std::numeric_limits<float>::epsilon()}
+                                         : std::numeric_limits<double>::epsilon());
+  const KrylovFlow flow = report.untimed("krylov", [&] {
+    return KrylovFlow(run.comm, operators, run.residual,
+                      has_factor ? &solved->coefficients : nullptr, run.ridge, options, report);
+  });
+  solved.reset();  // the matrix has served
+
+  const KrylovReport& built = flow.report();
+  const auto record = [&](const char* name, double seconds) {
+    const PhaseWork& work = run.problem.plan.phase(name);
+    report.record({name, seconds, work.flop, work.bytes});
+  };
+  record("krylov products", built.product_seconds);
+  if (has_factor) {
+    record("krylov solves", built.solve_seconds);
+  }
+  record("krylov basis", built.orthogonalisation_seconds);
+  record("krylov estimate", built.estimate_seconds);
+  report.line(fmt::format("  a space of {} dimensions from {} products and {} solves",
+                          built.dimension, built.products, built.solves));
+  if (!built.converged) {
+    report.warning(fmt::format(
+        "the Krylov space reached its largest dimension, {}, before dynamics.tolerance = {:.1e}; "
+        "see error_estimate for what was reached, raise the tolerance, or set dynamics.method = "
+        "\"spectral\"",
+        built.dimension, options.tolerance));
+  }
+  write_method(run, "krylov");
+  ResultFile& file = run.file;
+  file.attribute("/dynamics", "products", std::string(regenerated ? "regenerated" : "stored"));
+  file.attribute("/dynamics", "basis_dimension", built.dimension);
+  file.attribute("/dynamics", "product_count", built.products);
+  file.attribute("/dynamics", "solve_count", built.solves);
+  file.attribute("/dynamics", "identity_error", built.identity_error);
+  follow(run, flow, flow.times(), "estimated largest error of f over samples and outputs",
+         [&](std::size_t first, std::span<const double> batch, const Matrix<double>&) {
+           const auto begin = flow.error_estimate().begin() + static_cast<std::ptrdiff_t>(first);
+           return std::vector<double>(begin, begin + static_cast<std::ptrdiff_t>(batch.size()));
+         });
+}
+
+}  // namespace ntkflow::app

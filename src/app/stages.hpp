@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <ntkflow/base/matrix.hpp>
+#include <ntkflow/dynamics/flow.hpp>
+#include <ntkflow/dynamics/initial_function.hpp>
+#include <ntkflow/gram/kernel_matrix.hpp>
+#include <ntkflow/io/result_file.hpp>
+#include <ntkflow/linalg/eigen.hpp>
+#include <ntkflow/linalg/linear_operator.hpp>
+
+#include "problem.hpp"
+#include "report.hpp"
+
+// The stages of `run`, in the order in which it calls them. All are collective over the run's
+// ranks.
+namespace ntkflow::app {
+
+/// The state that the stages of one run share.
+struct Run {
+  const Communicator& comm;
+  Problem problem;
+  Report& report;
+  ResultFile file;
+  TrainingKernel<double> training;
+  std::optional<KernelMatrix<double>> test;  ///< absent without a test set
+  InitialValues initial;
+  Matrix<double> residual;     ///< y - f_0 on the training set, [N x C]
+  double ridge = 0.0;          ///< absolute
+  double mean_diagonal = 0.0;  ///< trace(K)/N, for a ridge that is relative to it
+
+  [[nodiscard]] const SplitInfo& split(Split which) const { return problem.dataset->split(which); }
+};
+
+/// What the regression leaves to the Krylov method: the kernel matrix as stored and its factor.
+struct SolvedKernel {
+  std::shared_ptr<const void> memory;        ///< what the operators refer to
+  std::unique_ptr<LinearOperator> products;  ///< with K, without the ridge
+  std::unique_ptr<LinearOperator> inverse;   ///< (K + ridge I)^-1, in the factor's precision
+  Matrix<double> coefficients;               ///< (K + ridge I)^-1 (y - f_0), [N x C]
+  double norm = 0.0;                         ///< |K + ridge I|_inf
+  bool is_single = false;                    ///< whether K is stored in single precision
+};
+
+Matrix<double> difference(const Matrix<double>& a, const Matrix<double>& b);
+/// increment [n x k C] += f_0 [n x C], for each of k groups of columns.
+void add_initial(const Matrix<double>& initial, Matrix<double>& increment);
+
+/// Whether [dynamics] is computed by the Krylov method.
+bool uses_krylov(const RunConfig& config);
+
+/// The closed form, written to /regression.
+SolvedKernel regression_stage(Run& run);
+/// f_t in the eigenbasis, written to /dynamics.
+void spectral_dynamics(Run& run, const EigenSystem<double>& eigen);
+/// f_t from a Krylov space, written to /dynamics. @param solved  absent without [regression]; freed
+/// when the space stands
+void krylov_dynamics(Run& run, std::optional<SolvedKernel> solved);
+
+}  // namespace ntkflow::app

@@ -1,0 +1,12 @@
+#pragma once
+
+namespace ntkflow::app {
+
+/// From now on SIGINT, SIGTERM and SIGUSR1 ask the run to end at its next safe point; a second
+/// SIGINT or SIGTERM ends this process at once, as without us. Local.
+void watch_stop_signals();
+
+/// Whether one of them has come. Local.
+bool stop_signal_received();
+
+}  // namespace ntkflow::app
