@@ -101,20 +101,10 @@ int factor_diagonal_block(MatrixView<Real> block) {
   return info > 0 ? info : kFactored;
 }
 
-/// to [cols x rows, contiguous] = from^T, by tiles that stay in the cache. Local.
 template <class Real>
-void transpose(MatrixView<const Real> from, Real* to) {
-  constexpr std::int64_t kTile = 16;
-  for (std::int64_t i_tile = 0; i_tile < from.rows; i_tile += kTile) {
-    const std::int64_t i_end = std::min(i_tile + kTile, from.rows);
-    for (std::int64_t j_tile = 0; j_tile < from.cols; j_tile += kTile) {
-      const std::int64_t j_end = std::min(j_tile + kTile, from.cols);
-      for (std::int64_t i = i_tile; i < i_end; ++i) {
-        for (std::int64_t j = j_tile; j < j_end; ++j) {
-          to[i * from.cols + j] = from(i, j);
-        }
-      }
-    }
+void copy(MatrixView<const Real> from, MatrixView<Real> to) {
+  for (std::int64_t j = 0; j < from.cols; ++j) {
+    std::copy_n(from.column(j), from.rows, to.column(j));
   }
 }
 
@@ -233,7 +223,7 @@ class Lookahead {
       const auto block = local_.block(rows_.to_local(g).value, columns, width(k), width(k));
       const int status = monitor_.stop_requested() ? kStopped : factor_diagonal_block(block);
       diagonal_[0] = static_cast<Real>(status);
-      copy(block, diagonal);
+      copy<Real>(block, diagonal);
     }
     grid_.col_comm().broadcast(
         std::as_writable_bytes(std::span(
@@ -243,7 +233,7 @@ class Lookahead {
     if (status_of(k) == kFactored) {
       const auto below = local_.block(first_row_after(k), columns, rows_below(k), width(k));
       divide_by_transposed<Real>(diagonal, below);
-      copy(below, row_panel_view(k));
+      copy<Real>(below, row_panel_view(k));
     }
   }
 
@@ -304,52 +294,61 @@ class Lookahead {
       return;
     }
     std::fill(counts_.begin(), counts_.end(), 0);
-    for_each_column_block(arriving_, [&](GlobalIndex g) {
+    for_each_column_block(arriving_, [&](GlobalIndex g, std::int64_t) {
       counts_[process_row(g)] += narrow<int>(block_size(g) * width(arriving_), "values of a panel");
     });
     std::exclusive_scan(counts_.begin(), counts_.end(), offsets_.begin(), 0);
-    pack_my_columns(arriving_, gathered_.data() + offsets_[static_cast<std::size_t>(grid_.row())]);
+    pack_my_columns(arriving_, gathered_from(static_cast<std::size_t>(grid_.row())));
     check_mpi(MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, gathered_.data(), counts_.data(),
                               offsets_.data(), kType, grid_.col_comm().handle(), &gathering_),
               "MPI_Iallgatherv");
     exchange_ = Exchange::gathering;
   }
 
-  /// The rows of panel k that this rank has and that belong to its columns, transposed.
-  void pack_my_columns(std::int64_t k, Real* to) {
+  /// What process row `row` has of the arriving panel for this rank's columns.
+  [[nodiscard]] MatrixView<Real> gathered_from(std::size_t row) const {
+    return {gathered_.data() + offsets_[row], counts_[row] / width(arriving_), width(arriving_)};
+  }
+
+  /// The rows of panel k that this rank has and that belong to its columns.
+  void pack_my_columns(std::int64_t k, MatrixView<Real> to) {
     const MatrixView<const Real> panel = row_panel_view(k);
     const std::int64_t first = first_row_after(k);
+    std::int64_t packed = 0;
     for (std::int64_t i_loc = first; i_loc < local_.rows; i_loc += a_.block()) {
       const GlobalIndex g = rows_.to_global({i_loc});
       if (cols_.is_mine(g)) {
-        transpose(panel.block(i_loc - first, 0, block_size(g), width(k)), to);
-        to += block_size(g) * width(k);
+        const std::int64_t size = block_size(g);
+        copy(panel.block(i_loc - first, 0, size, width(k)), to.block(packed, 0, size, width(k)));
+        packed += size;
       }
     }
   }
 
-  /// column_panel_ becomes the transposed rows of panel k [width(k) x local columns after k].
+  /// column_panel_ becomes the rows of panel k that belong to this rank's columns after it.
   void fill_column_panel(std::int64_t k) {
+    const MatrixView<Real> panel = column_panel(k);
     if (grid_.shape().rows == 1) {
-      pack_my_columns(k, column_panel_.data());
+      pack_my_columns(k, panel);
       return;
     }
-    Real* to = column_panel_.data();
-    std::vector<int> next = offsets_;
-    for_each_column_block(k, [&](GlobalIndex g) {
-      const std::int64_t values = block_size(g) * width(k);
-      int& from = next[process_row(g)];
-      to = std::copy_n(gathered_.data() + from, values, to);
-      from += static_cast<int>(values);
+    std::vector<std::int64_t> taken(counts_.size(), 0);
+    for_each_column_block(k, [&](GlobalIndex g, std::int64_t position) {
+      const std::int64_t size = block_size(g);
+      std::int64_t& from = taken[process_row(g)];
+      copy<Real>(gathered_from(process_row(g)).block(from, 0, size, width(k)),
+                 panel.block(position, 0, size, width(k)));
+      from += size;
     });
   }
 
-  /// Calls visit(g), g the first global index, for the block columns after panel k that this rank
-  /// stores.
+  /// Calls visit(g, position) for the block columns after panel k that this rank stores: the first
+  /// global index, and how many of this rank's columns after the panel come before it.
   template <class Visit>
   void for_each_column_block(std::int64_t k, Visit&& visit) const {
-    for (std::int64_t j_loc = first_column_after(k); j_loc < local_.cols; j_loc += a_.block()) {
-      visit(cols_.to_global({j_loc}));
+    const std::int64_t first = first_column_after(k);
+    for (std::int64_t j_loc = first; j_loc < local_.cols; j_loc += a_.block()) {
+      visit(cols_.to_global({j_loc}), j_loc - first);
     }
   }
   [[nodiscard]] std::size_t process_row(GlobalIndex g) const {
@@ -382,8 +381,8 @@ class Lookahead {
     if (rows_.is_mine(g)) {
       const auto block = local_.block(row, col, col_end - col, col_end - col);
       const auto panel = column_panel(k, col, col_end);
-      blas::syrk('L', 'T', narrow<int>(block.cols, "matrix columns"),
-                 narrow<int>(panel.rows, "panel columns"), Real{-1}, panel.data, stride(panel.ld),
+      blas::syrk('L', 'N', narrow<int>(block.cols, "matrix columns"),
+                 narrow<int>(panel.cols, "panel columns"), Real{-1}, panel.data, stride(panel.ld),
                  Real{1}, block.data, stride(block.ld));
       row += block.rows;
     }
@@ -399,16 +398,19 @@ class Lookahead {
         row_panel_view(k).block(row - first_row_after(k), 0, row_end - row, width(k));
     for (std::int64_t begin = col; begin < col_end; begin += kPieceColumns) {
       const std::int64_t end = std::min(begin + kPieceColumns, col_end);
-      multiply<Real>(Transpose::no, Transpose::no, Real{-1}, left, column_panel(k, begin, end),
+      multiply<Real>(Transpose::no, Transpose::yes, Real{-1}, left, column_panel(k, begin, end),
                      Real{1}, local_.block(row, begin, row_end - row, end - begin));
       poll();
     }
   }
 
+  [[nodiscard]] MatrixView<Real> column_panel(std::int64_t k) const {
+    return {column_panel_.data(), local_.cols - first_column_after(k), width(k)};
+  }
+  /// The rows of panel k that belong to the local columns [col, col_end).
   [[nodiscard]] MatrixView<const Real> column_panel(std::int64_t k, std::int64_t col,
                                                     std::int64_t col_end) const {
-    return {column_panel_.data() + (col - first_column_after(k)) * width(k), width(k),
-            col_end - col};
+    return column_panel(k).block(col - first_column_after(k), 0, col_end - col, width(k));
   }
 
   void report_progress(std::int64_t columns) {
@@ -421,12 +423,6 @@ class Lookahead {
   [[nodiscard]] std::string interruption(std::int64_t k) const {
     return "the Cholesky factorisation was stopped on request after " + std::to_string(begin(k)) +
            " of " + std::to_string(n_) + " columns";
-  }
-
-  static void copy(MatrixView<const Real> from, MatrixView<Real> to) {
-    for (std::int64_t j = 0; j < from.cols; ++j) {
-      std::copy_n(from.column(j), from.rows, to.column(j));
-    }
   }
 
   static bool test(MPI_Request& request) {
