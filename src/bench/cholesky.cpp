@@ -1,9 +1,11 @@
-// Measures factor_cholesky (p?potrf and its guards) against local matrix products that all ranks
-// run at the same time, which is the rate that the same processors give to well-shaped work.
+// Measures factor_cholesky, by our own routine and by p?potrf, against local matrix products that
+// all ranks run at the same time, which is the rate that the same processors give to well-shaped
+// work.
 #include <cmath>
 #include <limits>
 #include <memory>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -48,6 +50,11 @@ class LineKernel {
  private:
   std::vector<double> powers_;
 };
+
+double factorisation_flops(std::int64_t n) {
+  const auto order = static_cast<double>(n);
+  return order * order * order / 3.0;
+}
 
 /// Throws NumericalError unless the factor solves K x = (row sums of K) by ones. Collective over
 /// the grid.
@@ -105,25 +112,32 @@ class LocalProducts {
   Matrix<Real> c_;
 };
 
+/// Seconds of the routines, measured in turn; a routine that was not asked for has none.
+struct Times {
+  std::vector<double> lookahead;
+  std::vector<double> scalapack;
+  std::vector<double> products;  ///< for the operations of one factorisation
+};
+
 template <class Real>
-void measure(const Communicator& world, const Options& options, GridShape shape,
-             std::int64_t block) {
+Times measure(const Communicator& world, const Options& options, const std::string& method,
+              GridShape shape, std::int64_t block) {
   const auto grid = ProcessGrid::create(world, shape);
-  const auto order = static_cast<double>(options.n);
-  const double flops = order * order * order / 3.0;
+  const double flops = factorisation_flops(options.n);
   const int ranks = world.size();
   const LineKernel kernel(options.n);
   std::optional<LocalProducts<Real>> products;
   collectively(world, [&] { products.emplace(LocalProducts<Real>::count_for(flops / ranks)); });
 
-  const auto factor = [&] {
+  const auto factor = [&](Factorization routine) {
     std::optional<DistMatrix<Real>> a;
     collectively(world, [&] {
       a.emplace(grid, options.n, options.n, block);
       a->fill([&](std::int64_t i, std::int64_t j) { return static_cast<Real>(kernel(i, j)); });
     });
     std::optional<std::variant<CholeskyFactor<Real>, NotPositiveDefinite>> outcome;
-    const double seconds = timed(world, [&] { outcome.emplace(factor_cholesky(std::move(*a))); });
+    const double seconds =
+        timed(world, [&] { outcome.emplace(factor_cholesky(std::move(*a), routine)); });
     if (const auto* failed = std::get_if<NotPositiveDefinite>(&*outcome)) {
       throw NumericalError(fmt::format(
           "the factorisation stopped at order {} of a positive definite matrix", failed->order));
@@ -131,14 +145,47 @@ void measure(const Communicator& world, const Options& options, GridShape shape,
     check_factor(std::get<CholeskyFactor<Real>>(*outcome), kernel);
     return seconds;
   };
-  const auto bare = [&] {
-    const double seconds = timed(world, [&] { products->run(); });
-    return seconds * flops / (products->flops() * ranks);
-  };
-  const Samples samples = alternate(options.repeats, factor, bare);
-  if (world.rank() == 0) {
-    print_line("cholesky", options, shape, block, flops, samples);
+
+  Times times;
+  for (int repeat = -1; repeat < options.repeats; ++repeat) {  // the first warms up
+    const double bare = timed(world, [&] { products->run(); });
+    std::optional<double> lookahead;
+    std::optional<double> scalapack;
+    if (method != "scalapack") {
+      lookahead = factor(Factorization::lookahead);
+    }
+    if (method != "lookahead") {
+      scalapack = factor(Factorization::scalapack);
+    }
+    if (repeat >= 0) {
+      times.products.push_back(bare * flops / (products->flops() * ranks));
+      if (lookahead) {
+        times.lookahead.push_back(*lookahead);
+      }
+      if (scalapack) {
+        times.scalapack.push_back(*scalapack);
+      }
+    }
   }
+  return times;
+}
+
+/// One CSV line per routine. The last column is p?potrf's time over the routine's, where both were
+/// measured.
+void print_times(const Options& options, GridShape shape, std::int64_t block, const Times& times) {
+  const double flops = factorisation_flops(options.n);
+  const auto line = [&](const std::string& phase, const std::vector<double>& seconds) {
+    if (seconds.empty()) {
+      return;
+    }
+    const std::string speedup =
+        times.scalapack.empty()
+            ? std::string(",")
+            : fmt::format(",{:.3f}", paired_median({times.scalapack, seconds}, std::divides<>()));
+    print_line(phase, options, shape, block, flops, {seconds, times.products}, speedup);
+  };
+  line("cholesky_lookahead", times.lookahead);
+  line("cholesky_scalapack", times.scalapack);
 }
 
 /// Every grid of all ranks with a range of block sizes.
@@ -146,7 +193,7 @@ std::vector<std::pair<GridShape, std::int64_t>> sweep_layouts(int ranks) {
   std::vector<std::pair<GridShape, std::int64_t>> layouts;
   for (int rows = 1; rows <= ranks; ++rows) {
     if (ranks % rows == 0) {
-      for (const std::int64_t block : {32, 64, 96, 128, 192, 256}) {
+      for (const std::int64_t block : {64, 128, 192, 256, 384, 512}) {
         layouts.push_back({GridShape{rows, ranks / rows}, block});
       }
     }
@@ -163,9 +210,12 @@ int main(int argc, char** argv) {
   using namespace ntkflow::bench;  // NOLINT(google-build-using-namespace)
   CLI::App app("Cholesky factorisation against local matrix products on the same ranks, as CSV.");
   Options options;
+  std::string method = "both";
   bool sweep = false;
   add_options(app, options);
-  app.add_flag("--sweep", sweep, "every grid of the ranks with blocks of 32 to 256");
+  app.add_option("--method", method, "routine to measure, in turn when both")
+      ->check(CLI::IsMember({"lookahead", "scalapack", "both"}));
+  app.add_flag("--sweep", sweep, "every grid of the ranks with blocks of 64 to 512");
   return run_driver(argc, argv, app, options, [&](const Communicator& world) {
     std::vector<std::pair<GridShape, std::int64_t>> layouts;
     if (sweep) {
@@ -175,13 +225,14 @@ int main(int argc, char** argv) {
       layouts.emplace_back(grid, options.block.value_or(automatic_block_size(options.n, grid)));
     }
     if (world.rank() == 0) {
-      print_header();
+      print_header(",speedup");
     }
     for (const auto& [grid, block] : layouts) {
-      if (options.precision == "double") {
-        measure<double>(world, options, grid, block);
-      } else {
-        measure<float>(world, options, grid, block);
+      const Times times = options.precision == "double"
+                              ? measure<double>(world, options, method, grid, block)
+                              : measure<float>(world, options, method, grid, block);
+      if (world.rank() == 0) {
+        print_times(options, grid, block, times);
       }
     }
   });

@@ -15,6 +15,7 @@
 #include <ntkflow/dist/redistribute.hpp>
 #include <ntkflow/linalg/products.hpp>
 
+#include "lookahead.hpp"
 #include "norm_estimate.hpp"
 #include "scalapack_abi.hpp"
 #include "workspace.hpp"
@@ -35,6 +36,20 @@ std::int64_t first_not_finite(const DistMatrix<Real>& factor) {
     }
   });
   return factor.grid()->comm().min(order);
+}
+
+/// Factors in place with p?potrf. Returns 0 or the order of the first leading minor that is not
+/// positive or not a number. Collective over the grid.
+template <class Real>
+std::int64_t factor_scalapack(DistMatrix<Real>& a) {
+  const int info = scalapack::potrf('L', narrow<int>(a.rows(), "matrix rows"), a.local().data,
+                                    scalapack::describe(a));
+  NTKFLOW_EXPECTS(info >= 0, info);
+  // p?potrf is believed to return the same info everywhere; the answer must be the same in any
+  // case. It takes a NaN for a positive pivot and goes on.
+  const std::int64_t stopped = a.grid()->comm().min(info > 0 ? std::int64_t{info} : kNone);
+  const std::int64_t order = std::min(stopped, first_not_finite(a));
+  return order == kNone ? 0 : order;
 }
 
 }  // namespace
@@ -130,19 +145,15 @@ double CholeskyFactor<Real>::reciprocal_condition() const {
 }
 
 template <class Real>
-std::variant<CholeskyFactor<Real>, NotPositiveDefinite> factor_cholesky(DistMatrix<Real> a) {
+std::variant<CholeskyFactor<Real>, NotPositiveDefinite> factor_cholesky(DistMatrix<Real> a,
+                                                                        Factorization method,
+                                                                        Monitor& monitor) {
   NTKFLOW_EXPECTS(a.rows() == a.cols(), a.rows(), a.cols());
-  const Communicator& comm = a.grid()->comm();
   check_cholesky_size(a.rows(), a.block(), a.grid()->shape());
   const double norm = symmetric_norm(a);
-  const int info = scalapack::potrf('L', narrow<int>(a.rows(), "matrix rows"), a.local().data,
-                                    scalapack::describe(a));
-  NTKFLOW_EXPECTS(info >= 0, info);
-  // p?potrf is believed to return the same info everywhere; the answer must be the same in any
-  // case. It takes a NaN for a positive pivot and goes on.
-  const std::int64_t stopped = comm.min(info > 0 ? std::int64_t{info} : kNone);
-  const std::int64_t order = std::min(stopped, first_not_finite(a));
-  if (order != kNone) {
+  const std::int64_t order =
+      method == Factorization::scalapack ? factor_scalapack(a) : factor_lookahead(a, monitor);
+  if (order != 0) {
     return NotPositiveDefinite{order, norm};
   }
   return CholeskyFactor<Real>(std::move(a), norm);
@@ -150,9 +161,10 @@ std::variant<CholeskyFactor<Real>, NotPositiveDefinite> factor_cholesky(DistMatr
 
 template class CholeskyFactor<float>;
 template class CholeskyFactor<double>;
-template std::variant<CholeskyFactor<float>, NotPositiveDefinite> factor_cholesky(
-    DistMatrix<float>);
+template std::variant<CholeskyFactor<float>, NotPositiveDefinite> factor_cholesky(DistMatrix<float>,
+                                                                                  Factorization,
+                                                                                  Monitor&);
 template std::variant<CholeskyFactor<double>, NotPositiveDefinite> factor_cholesky(
-    DistMatrix<double>);
+    DistMatrix<double>, Factorization, Monitor&);
 
 }  // namespace ntkflow

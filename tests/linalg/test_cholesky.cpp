@@ -1,3 +1,4 @@
+#include <array>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -17,10 +18,14 @@ namespace {
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+/// Both routines, since every claim on factor_cholesky holds for both.
+constexpr std::array kMethods = {Factorization::lookahead, Factorization::scalapack};
+
 /// The factor of a matrix that must be positive definite; a failure on one rank is one on all.
 template <class Real>
-CholeskyFactor<Real> factor_of(DistMatrix<Real> a) {
-  auto outcome = factor_cholesky(std::move(a));
+CholeskyFactor<Real> factor_of(DistMatrix<Real> a,
+                               Factorization method = Factorization::automatic) {
+  auto outcome = factor_cholesky(std::move(a), method);
   const auto* failed = std::get_if<NotPositiveDefinite>(&outcome);
   EXPECT_EQ(failed, nullptr) << "stopped at order " << (failed != nullptr ? failed->order : 0);
   return std::get<CholeskyFactor<Real>>(std::move(outcome));
@@ -28,8 +33,8 @@ CholeskyFactor<Real> factor_of(DistMatrix<Real> a) {
 
 /// The order at which factoring stops, 0 when it does not. Checked to be the same on all ranks.
 template <class Real>
-std::int64_t failing_order(DistMatrix<Real> a) {
-  const auto outcome = factor_cholesky(std::move(a));
+std::int64_t failing_order(DistMatrix<Real> a, Factorization method) {
+  const auto outcome = factor_cholesky(std::move(a), method);
   const auto* failed = std::get_if<NotPositiveDefinite>(&outcome);
   const std::int64_t order = failed != nullptr ? failed->order : 0;
   EXPECT_TRUE(same_on_all_ranks(static_cast<double>(order)));
@@ -47,25 +52,30 @@ TYPED_TEST(CholeskyTest, FactorReproducesMatrix) {
     const auto a = dense<Real>(n, n, element);
     const double bound = factorisation_bound<Real>(n, norm_1(a));
 
-    const auto factor = factor_of(distribute_lower<Real>(grid, n, block, element));
+    for (const Factorization method : kMethods) {
+      const auto factor = factor_of(distribute_lower<Real>(grid, n, block, element), method);
 
-    auto l = lower_triangle(replicate(factor.matrix()));
-    EXPECT_LE(distance_1(product(l, transpose(l)), a), bound);
-    l(n - 1, n / 2) += 0.01 * norm_1(a);
-    EXPECT_GT(distance_1(product(l, transpose(l)), a), bound) << "a wrong factor passes";
-    EXPECT_NEAR(factor.norm(), norm_1(a), ulp_bound<Real>(static_cast<double>(n), norm_1(a)));
+      auto l = lower_triangle(replicate(factor.matrix()));
+      EXPECT_LE(distance_1(product(l, transpose(l)), a), bound);
+      l(n - 1, n / 2) += 0.01 * norm_1(a);
+      EXPECT_GT(distance_1(product(l, transpose(l)), a), bound) << "a wrong factor passes";
+      EXPECT_NEAR(factor.norm(), norm_1(a), ulp_bound<Real>(static_cast<double>(n), norm_1(a)));
+    }
   });
 }
 
 TYPED_TEST(CholeskyTest, LeavesStrictUpperTriangle) {
   using Real = TypeParam;
   for_each_layout([](const auto& grid, std::int64_t n, std::int64_t block) {
-    const auto factor = factor_of(distribute_lower<Real>(grid, n, block, KacMurdockSzego{}));
+    for (const Factorization method : kMethods) {
+      const auto factor =
+          factor_of(distribute_lower<Real>(grid, n, block, KacMurdockSzego{}), method);
 
-    const auto stored = replicate(factor.matrix());
-    for (std::int64_t j = 0; j < n; ++j) {
-      for (std::int64_t i = 0; i < n; ++i) {
-        EXPECT_EQ(stored(i, j) == kSentinel, i < j) << i << ' ' << j;
+      const auto stored = replicate(factor.matrix());
+      for (std::int64_t j = 0; j < n; ++j) {
+        for (std::int64_t i = 0; i < n; ++i) {
+          EXPECT_EQ(stored(i, j) == kSentinel, i < j) << i << ' ' << j;
+        }
       }
     }
   });
@@ -178,14 +188,18 @@ TYPED_TEST(CholeskyTest, ReciprocalConditionAgainstExplicitInverse) {
 TYPED_TEST(CholeskyTest, ReportsSameOrderOnAllRanks) {
   using Real = TypeParam;
   for_each_layout([](const auto& grid, std::int64_t n, std::int64_t block) {
-    for (const std::int64_t bad : {std::int64_t{0}, n / 2, n - 1}) {
-      const auto indefinite = [bad](std::int64_t i, std::int64_t j) {
-        return i == bad && j == bad ? -1.0 : KacMurdockSzego{}(i, j);
-      };
-      EXPECT_EQ(failing_order(distribute_lower<Real>(grid, n, block, indefinite)), bad + 1);
+    for (const Factorization method : kMethods) {
+      for (const std::int64_t bad : {std::int64_t{0}, n / 2, n - 1}) {
+        const auto indefinite = [bad](std::int64_t i, std::int64_t j) {
+          return i == bad && j == bad ? -1.0 : KacMurdockSzego{}(i, j);
+        };
+        EXPECT_EQ(failing_order(distribute_lower<Real>(grid, n, block, indefinite), method),
+                  bad + 1);
+      }
+      const auto singular = [](std::int64_t, std::int64_t) { return 1.0; };
+      EXPECT_EQ(failing_order(distribute_lower<Real>(grid, n, block, singular), method),
+                n == 1 ? 0 : 2);
     }
-    const auto singular = [](std::int64_t, std::int64_t) { return 1.0; };
-    EXPECT_EQ(failing_order(distribute_lower<Real>(grid, n, block, singular)), n == 1 ? 0 : 2);
   });
 }
 
@@ -214,12 +228,14 @@ TYPED_TEST(CholeskyTest, FindsNotANumberAnywhereInLowerTriangle) {
       for (std::int64_t row = 0; row < kOrder; ++row) {
         for (std::int64_t col = 0; col < kOrder; ++col) {
           for (const double value : {kNan, kInfinity}) {
-            auto a =
+            const auto spoilt =
                 distribute<Real>(grid, kOrder, kOrder, block, [&](std::int64_t i, std::int64_t j) {
                   return i == row && j == col ? value : KacMurdockSzego{}(i, j);
                 });
-            EXPECT_EQ(failing_order(std::move(a)), row < col ? 0 : row + 1)
-                << value << " at " << row << ' ' << col << ", block " << block;
+            for (const Factorization method : kMethods) {
+              EXPECT_EQ(failing_order(spoilt.clone(), method), row < col ? 0 : row + 1)
+                  << value << " at " << row << ' ' << col << ", block " << block;
+            }
           }
         }
       }
@@ -232,7 +248,7 @@ TYPED_TEST(CholeskyTest, ReportsFirstOfTwoFaults) {
   constexpr std::int64_t kOrder = 11;
   for_each_grid([&](const auto& grid) {
     for (const auto& [negative, not_a_number] : {std::pair{3, 8}, std::pair{8, 3}}) {
-      auto a = distribute_lower<Real>(
+      const auto a = distribute_lower<Real>(
           grid, kOrder, 2,
           [row = negative, nan_row = not_a_number](std::int64_t i, std::int64_t j) {
             if (i == nan_row && j == 1) {
@@ -240,7 +256,9 @@ TYPED_TEST(CholeskyTest, ReportsFirstOfTwoFaults) {
             }
             return i == row && j == row ? -1.0 : KacMurdockSzego{}(i, j);
           });
-      EXPECT_EQ(failing_order(std::move(a)), 4);
+      for (const Factorization method : kMethods) {
+        EXPECT_EQ(failing_order(a.clone(), method), 4);
+      }
     }
   });
 }

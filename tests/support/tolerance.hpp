@@ -18,6 +18,13 @@ double factorisation_bound(std::int64_t n, double norm_a) {
   return 30.0 * static_cast<double>(n) * kEps<Real> * norm_a;
 }
 
+/// ||L - L'||_1 <= 60 n eps cond(A) ||L||_1 for two factorisations of A, each within its
+/// factorisation_bound. To first order; Sun, BIT 31 (1991).
+template <class Real>
+double factor_bound(std::int64_t n, double condition, double norm_l) {
+  return 60.0 * static_cast<double>(n) * kEps<Real> * condition * norm_l;
+}
+
 /// ||B - A X||_1 <= 25 n eps ||A||_1 ||X||_1.
 template <class Real>
 double solve_bound(std::int64_t n, double norm_a, double norm_x) {

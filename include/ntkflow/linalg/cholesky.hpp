@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <variant>
 
+#include <ntkflow/base/monitor.hpp>
 #include <ntkflow/dist/dist_matrix.hpp>
+#include <ntkflow/linalg/options.hpp>
 
 namespace ntkflow {
 
@@ -52,17 +54,30 @@ class CholeskyFactor {
   double norm_;
 };
 
-/// Factors a symmetric positive definite matrix as A = L L^T (p?potrf). Collective over
-/// a.grid()->comm().
+/// Factors a symmetric positive definite matrix as A = L L^T. Collective over a.grid()->comm().
 ///
-/// @param a  [n x n], lower triangle read; consumed, its storage becomes the factor.
+/// @param a        [n x n], lower triangle read; consumed, its storage becomes the factor. The
+///                 strict upper triangle keeps what it holds, also when factoring fails.
+/// @param method   automatic means lookahead: AUTOMATIC_REASON
+/// @param monitor  told the progress at every panel of the look-ahead routine, and asked there
+///                 whether to stop, on the rank that holds the panel's diagonal block;
+///                 InterruptedError on all ranks if so. p?potrf can do neither.
 /// @return   the factor, or the order of the first leading minor that is not positive; the same on
-/// all ranks. A NaN in A,
-///           which p?potrf passes over in silence, is reported as the first minor that it spoils.
-/// Throws ResourceError (on all ranks) when a rank's part exceeds the 2^31 elements that p?potrf
-/// can index. Cost: n^3/3 flop. Ref: Blackford et al., ScaLAPACK Users' Guide (1997).
+/// all ranks. A NaN in A, which LAPACK passes over in silence, is reported as the first minor that
+/// it spoils.
+/// Throws ResourceError (on all ranks) when a rank's part exceeds the 2^31 elements that ScaLAPACK
+/// can index, or when memory for the panels (lookahead_workspace_bytes) is short. Cost: n^3/3 flop.
+/// Ref: Blackford et al., ScaLAPACK Users' Guide (1997).
 template <class Real>
-std::variant<CholeskyFactor<Real>, NotPositiveDefinite> factor_cholesky(DistMatrix<Real> a);
+std::variant<CholeskyFactor<Real>, NotPositiveDefinite> factor_cholesky(
+    DistMatrix<Real> a, Factorization method = Factorization::automatic,
+    Monitor& monitor = silent_monitor());
+
+/// Bytes that the look-ahead routine takes beside the matrix on the neediest rank: two panels of
+/// its rows, one of its columns (two where there are several process rows) and a diagonal block.
+/// @param real_bytes  4 or 8, of the matrix's precision. Local.
+std::int64_t lookahead_workspace_bytes(std::int64_t n, std::int64_t block, GridShape grid,
+                                       std::int64_t real_bytes);
 
 /// Throws the ResourceError of factor_cholesky, with a number of ranks that would do, if a matrix
 /// of this order were too large for it. Local.
