@@ -11,6 +11,8 @@
 #define NTKFLOW_DGEMM NTKFLOW_FC_GLOBAL(dgemm, DGEMM)
 #define NTKFLOW_SSYRK NTKFLOW_FC_GLOBAL(ssyrk, SSYRK)
 #define NTKFLOW_DSYRK NTKFLOW_FC_GLOBAL(dsyrk, DSYRK)
+#define NTKFLOW_STRSM NTKFLOW_FC_GLOBAL(strsm, STRSM)
+#define NTKFLOW_DTRSM NTKFLOW_FC_GLOBAL(dtrsm, DTRSM)
 #define NTKFLOW_SPOTRF NTKFLOW_FC_GLOBAL(spotrf, SPOTRF)
 #define NTKFLOW_DPOTRF NTKFLOW_FC_GLOBAL(dpotrf, DPOTRF)
 
@@ -29,6 +31,14 @@ void NTKFLOW_SSYRK(const char* triangle, const char* transpose, const int* n, co
 void NTKFLOW_DSYRK(const char* triangle, const char* transpose, const int* n, const int* k,
                    const double* alpha, const double* a, const int* lda, const double* beta,
                    double* c, const int* ldc, std::size_t, std::size_t);
+void NTKFLOW_STRSM(const char* side, const char* triangle, const char* transpose,
+                   const char* diagonal, const int* m, const int* n, const float* alpha,
+                   const float* a, const int* lda, float* b, const int* ldb, std::size_t,
+                   std::size_t, std::size_t, std::size_t);
+void NTKFLOW_DTRSM(const char* side, const char* triangle, const char* transpose,
+                   const char* diagonal, const int* m, const int* n, const double* alpha,
+                   const double* a, const int* lda, double* b, const int* ldb, std::size_t,
+                   std::size_t, std::size_t, std::size_t);
 void NTKFLOW_SPOTRF(const char* triangle, const int* n, float* a, const int* lda, int* info,
                     std::size_t);
 void NTKFLOW_DPOTRF(const char* triangle, const int* n, double* a, const int* lda, int* info,
@@ -57,6 +67,17 @@ inline void syrk(char triangle, char transpose, int n, int k, float alpha, const
 inline void syrk(char triangle, char transpose, int n, int k, double alpha, const double* a,
                  int lda, double beta, double* c, int ldc) {
   NTKFLOW_DSYRK(&triangle, &transpose, &n, &k, &alpha, a, &lda, &beta, c, &ldc, 1, 1);
+}
+
+inline void trsm(char side, char triangle, char transpose, char diagonal, int m, int n, float alpha,
+                 const float* a, int lda, float* b, int ldb) {
+  NTKFLOW_STRSM(&side, &triangle, &transpose, &diagonal, &m, &n, &alpha, a, &lda, b, &ldb, 1, 1, 1,
+                1);
+}
+inline void trsm(char side, char triangle, char transpose, char diagonal, int m, int n,
+                 double alpha, const double* a, int lda, double* b, int ldb) {
+  NTKFLOW_DTRSM(&side, &triangle, &transpose, &diagonal, &m, &n, &alpha, a, &lda, b, &ldb, 1, 1, 1,
+                1);
 }
 
 /// Returns LAPACK's info: 0, or the order of the first leading minor that is not positive.

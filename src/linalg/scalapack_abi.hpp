@@ -15,14 +15,14 @@
 
 #define NTKFLOW_PSPOTRF NTKFLOW_FC_GLOBAL(pspotrf, PSPOTRF)
 #define NTKFLOW_PDPOTRF NTKFLOW_FC_GLOBAL(pdpotrf, PDPOTRF)
-#define NTKFLOW_PSPOTRS NTKFLOW_FC_GLOBAL(pspotrs, PSPOTRS)
-#define NTKFLOW_PDPOTRS NTKFLOW_FC_GLOBAL(pdpotrs, PDPOTRS)
 #define NTKFLOW_PSLANSY NTKFLOW_FC_GLOBAL(pslansy, PSLANSY)
 #define NTKFLOW_PDLANSY NTKFLOW_FC_GLOBAL(pdlansy, PDLANSY)
 #define NTKFLOW_PSSYEVD NTKFLOW_FC_GLOBAL(pssyevd, PSSYEVD)
 #define NTKFLOW_PDSYEVD NTKFLOW_FC_GLOBAL(pdsyevd, PDSYEVD)
 #define NTKFLOW_PSGEMM NTKFLOW_FC_GLOBAL(psgemm, PSGEMM)
 #define NTKFLOW_PDGEMM NTKFLOW_FC_GLOBAL(pdgemm, PDGEMM)
+#define NTKFLOW_PSTRAN NTKFLOW_FC_GLOBAL(pstran, PSTRAN)
+#define NTKFLOW_PDTRAN NTKFLOW_FC_GLOBAL(pdtran, PDTRAN)
 #define NTKFLOW_PSTRMM NTKFLOW_FC_GLOBAL(pstrmm, PSTRMM)
 #define NTKFLOW_PDTRMM NTKFLOW_FC_GLOBAL(pdtrmm, PDTRMM)
 
@@ -31,12 +31,6 @@ void NTKFLOW_PSPOTRF(const char* triangle, const int* n, float* a, const int* ia
                      const int* desc_a, int* info, std::size_t);
 void NTKFLOW_PDPOTRF(const char* triangle, const int* n, double* a, const int* ia, const int* ja,
                      const int* desc_a, int* info, std::size_t);
-void NTKFLOW_PSPOTRS(const char* triangle, const int* n, const int* columns, const float* a,
-                     const int* ia, const int* ja, const int* desc_a, float* b, const int* ib,
-                     const int* jb, const int* desc_b, int* info, std::size_t);
-void NTKFLOW_PDPOTRS(const char* triangle, const int* n, const int* columns, const double* a,
-                     const int* ia, const int* ja, const int* desc_a, double* b, const int* ib,
-                     const int* jb, const int* desc_b, int* info, std::size_t);
 float NTKFLOW_PSLANSY(const char* norm, const char* triangle, const int* n, const float* a,
                       const int* ia, const int* ja, const int* desc_a, float* work, std::size_t,
                       std::size_t);
@@ -63,6 +57,12 @@ void NTKFLOW_PDGEMM(const char* transpose_a, const char* transpose_b, const int*
                     const int* ja, const int* desc_a, const double* b, const int* ib, const int* jb,
                     const int* desc_b, const double* beta, double* c, const int* ic, const int* jc,
                     const int* desc_c);
+void NTKFLOW_PSTRAN(const int* m, const int* n, const float* alpha, const float* a, const int* ia,
+                    const int* ja, const int* desc_a, const float* beta, float* c, const int* ic,
+                    const int* jc, const int* desc_c);
+void NTKFLOW_PDTRAN(const int* m, const int* n, const double* alpha, const double* a, const int* ia,
+                    const int* ja, const int* desc_a, const double* beta, double* c, const int* ic,
+                    const int* jc, const int* desc_c);
 void NTKFLOW_PSTRMM(const char* side, const char* triangle, const char* transpose,
                     const char* diagonal, const int* m, const int* n, const float* alpha,
                     const float* a, const int* ia, const int* ja, const int* desc_a, float* b,
@@ -111,21 +111,6 @@ inline int potrf(char triangle, int n, double* a, const Descriptor& desc_a) {
   return info;
 }
 
-inline int potrs(char triangle, int n, int columns, const float* a, const Descriptor& desc_a,
-                 float* b, const Descriptor& desc_b) {
-  int info = 0;
-  NTKFLOW_PSPOTRS(&triangle, &n, &columns, a, &kFirst, &kFirst, desc_a.data(), b, &kFirst, &kFirst,
-                  desc_b.data(), &info, 1);
-  return info;
-}
-inline int potrs(char triangle, int n, int columns, const double* a, const Descriptor& desc_a,
-                 double* b, const Descriptor& desc_b) {
-  int info = 0;
-  NTKFLOW_PDPOTRS(&triangle, &n, &columns, a, &kFirst, &kFirst, desc_a.data(), b, &kFirst, &kFirst,
-                  desc_b.data(), &info, 1);
-  return info;
-}
-
 inline float lansy(char norm, char triangle, int n, const float* a, const Descriptor& desc_a,
                    float* work) {
   return NTKFLOW_PSLANSY(&norm, &triangle, &n, a, &kFirst, &kFirst, desc_a.data(), work, 1, 1);
@@ -164,6 +149,23 @@ inline void gemm(char transpose_a, char transpose_b, int m, int n, int k, double
                  const Descriptor& desc_b, double beta, double* c, const Descriptor& desc_c) {
   NTKFLOW_PDGEMM(&transpose_a, &transpose_b, &m, &n, &k, &alpha, a, &kFirst, &kFirst, desc_a.data(),
                  b, &kFirst, &kFirst, desc_b.data(), &beta, c, &kFirst, &kFirst, desc_c.data());
+}
+
+/// The m x n part that begins at (to_row, to_col) becomes the transpose of the n x m part that
+/// begins at (from_row, from_col), all 1-based; the two must not overlap.
+inline void transpose(int m, int n, float* a, int from_row, int from_col, int to_row, int to_col,
+                      const Descriptor& desc_a) {
+  const float one = 1.0F;
+  const float zero = 0.0F;
+  NTKFLOW_PSTRAN(&m, &n, &one, a, &from_row, &from_col, desc_a.data(), &zero, a, &to_row, &to_col,
+                 desc_a.data());
+}
+inline void transpose(int m, int n, double* a, int from_row, int from_col, int to_row, int to_col,
+                      const Descriptor& desc_a) {
+  const double one = 1.0;
+  const double zero = 0.0;
+  NTKFLOW_PDTRAN(&m, &n, &one, a, &from_row, &from_col, desc_a.data(), &zero, a, &to_row, &to_col,
+                 desc_a.data());
 }
 
 inline void trmm(char side, char triangle, char transpose, char diagonal, int m, int n, float alpha,
