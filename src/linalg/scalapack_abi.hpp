@@ -21,8 +21,6 @@
 #define NTKFLOW_PDSYEVD NTKFLOW_FC_GLOBAL(pdsyevd, PDSYEVD)
 #define NTKFLOW_PSGEMM NTKFLOW_FC_GLOBAL(psgemm, PSGEMM)
 #define NTKFLOW_PDGEMM NTKFLOW_FC_GLOBAL(pdgemm, PDGEMM)
-#define NTKFLOW_PSTRAN NTKFLOW_FC_GLOBAL(pstran, PSTRAN)
-#define NTKFLOW_PDTRAN NTKFLOW_FC_GLOBAL(pdtran, PDTRAN)
 #define NTKFLOW_PSTRMM NTKFLOW_FC_GLOBAL(pstrmm, PSTRMM)
 #define NTKFLOW_PDTRMM NTKFLOW_FC_GLOBAL(pdtrmm, PDTRMM)
 
@@ -57,12 +55,6 @@ void NTKFLOW_PDGEMM(const char* transpose_a, const char* transpose_b, const int*
                     const int* ja, const int* desc_a, const double* b, const int* ib, const int* jb,
                     const int* desc_b, const double* beta, double* c, const int* ic, const int* jc,
                     const int* desc_c);
-void NTKFLOW_PSTRAN(const int* m, const int* n, const float* alpha, const float* a, const int* ia,
-                    const int* ja, const int* desc_a, const float* beta, float* c, const int* ic,
-                    const int* jc, const int* desc_c);
-void NTKFLOW_PDTRAN(const int* m, const int* n, const double* alpha, const double* a, const int* ia,
-                    const int* ja, const int* desc_a, const double* beta, double* c, const int* ic,
-                    const int* jc, const int* desc_c);
 void NTKFLOW_PSTRMM(const char* side, const char* triangle, const char* transpose,
                     const char* diagonal, const int* m, const int* n, const float* alpha,
                     const float* a, const int* ia, const int* ja, const int* desc_a, float* b,
@@ -149,23 +141,6 @@ inline void gemm(char transpose_a, char transpose_b, int m, int n, int k, double
                  const Descriptor& desc_b, double beta, double* c, const Descriptor& desc_c) {
   NTKFLOW_PDGEMM(&transpose_a, &transpose_b, &m, &n, &k, &alpha, a, &kFirst, &kFirst, desc_a.data(),
                  b, &kFirst, &kFirst, desc_b.data(), &beta, c, &kFirst, &kFirst, desc_c.data());
-}
-
-/// The m x n part that begins at (to_row, to_col) becomes the transpose of the n x m part that
-/// begins at (from_row, from_col), all 1-based; the two must not overlap.
-inline void transpose(int m, int n, float* a, int from_row, int from_col, int to_row, int to_col,
-                      const Descriptor& desc_a) {
-  const float one = 1.0F;
-  const float zero = 0.0F;
-  NTKFLOW_PSTRAN(&m, &n, &one, a, &from_row, &from_col, desc_a.data(), &zero, a, &to_row, &to_col,
-                 desc_a.data());
-}
-inline void transpose(int m, int n, double* a, int from_row, int from_col, int to_row, int to_col,
-                      const Descriptor& desc_a) {
-  const double one = 1.0;
-  const double zero = 0.0;
-  NTKFLOW_PDTRAN(&m, &n, &one, a, &from_row, &from_col, desc_a.data(), &zero, a, &to_row, &to_col,
-                 desc_a.data());
 }
 
 inline void trmm(char side, char triangle, char transpose, char diagonal, int m, int n, float alpha,

@@ -5,11 +5,9 @@
 #include <utility>
 
 #include <ntkflow/base/contract.hpp>
-#include <ntkflow/base/narrow.hpp>
 #include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/dist/local_rows.hpp>
 
-#include "scalapack_abi.hpp"
 #include "thin_products.hpp"
 
 namespace ntkflow {
@@ -57,31 +55,6 @@ void copy_upper(const DistMatrix<Real>& a, std::int64_t row, std::int64_t col,
 }
 
 }  // namespace
-
-template <class Real>
-void mirror_lower(DistMatrix<Real>& a) {
-  NTKFLOW_EXPECTS(a.rows() == a.cols(), a.rows(), a.cols());
-  const scalapack::Descriptor descriptor = scalapack::describe(a);
-  const auto local = a.local();
-  for (std::int64_t begin = 0; begin < a.rows(); begin += a.block()) {
-    const std::int64_t end = std::min(begin + a.block(), a.rows());
-    if (a.row_map().is_mine({begin}) && a.col_map().is_mine({begin})) {
-      const auto diagonal =
-          local.block(a.row_map().to_local({begin}).value, a.col_map().to_local({begin}).value,
-                      end - begin, end - begin);
-      for (std::int64_t j = 0; j < diagonal.cols; ++j) {
-        for (std::int64_t i = 0; i < j; ++i) {
-          diagonal(i, j) = diagonal(j, i);
-        }
-      }
-    }
-    if (end < a.rows()) {
-      scalapack::transpose(static_cast<int>(end - begin), static_cast<int>(a.rows() - end),
-                           local.data, static_cast<int>(end + 1), static_cast<int>(begin + 1),
-                           static_cast<int>(begin + 1), static_cast<int>(end + 1), descriptor);
-    }
-  }
-}
 
 template <class Real>
 StoredSymmetric<Real>::StoredSymmetric(const DistMatrix<Real>& upper, std::vector<double> diagonal)
@@ -133,8 +106,6 @@ Matrix<double> StoredSymmetric<Real>::apply(const Matrix<double>& x) const {
   return product;
 }
 
-template void mirror_lower(DistMatrix<float>&);
-template void mirror_lower(DistMatrix<double>&);
 template class StoredSymmetric<float>;
 template class StoredSymmetric<double>;
 
