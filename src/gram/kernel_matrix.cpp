@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <ntkflow/dist/collectively.hpp>
+#include <ntkflow/dist/local_rows.hpp>
 #include <ntkflow/linalg/local.hpp>
 
 namespace ntkflow {
@@ -16,26 +17,6 @@ namespace {
 
 /// Columns of a tile that a thread takes at a time.
 constexpr std::int64_t kStrip = 16;
-
-/// Rows of `x` at the positions of `map`, converted. [local_size x k]
-template <class Real>
-Matrix<Real> rows_of(const Matrix<double>& x, const BlockCyclic& map) {
-  Matrix<Real> mine(map.local_size(), x.cols());
-  for (std::int64_t j = 0; j < x.cols(); ++j) {
-    for (std::int64_t i_loc = 0; i_loc < mine.rows(); ++i_loc) {
-      mine(i_loc, j) = static_cast<Real>(x.column(j)[map.to_global({i_loc}).value]);
-    }
-  }
-  return mine;
-}
-
-void add_rows(const Matrix<double>& mine, const BlockCyclic& map, Matrix<double>& whole) {
-  for (std::int64_t j = 0; j < whole.cols(); ++j) {
-    for (std::int64_t i_loc = 0; i_loc < mine.rows(); ++i_loc) {
-      whole.column(j)[map.to_global({i_loc}).value] += mine.column(j)[i_loc];
-    }
-  }
-}
 
 /// sums[first : first + rows] += op(tile) x in Real, added up in double.
 template <class Real>

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,12 +11,12 @@
 #include <ntkflow/base/error.hpp>
 #include <ntkflow/base/narrow.hpp>
 #include <ntkflow/dist/collectively.hpp>
-#include <ntkflow/dist/redistribute.hpp>
 #include <ntkflow/linalg/products.hpp>
 
 #include "lookahead.hpp"
 #include "norm_estimate.hpp"
 #include "scalapack_abi.hpp"
+#include "triangular_solve.hpp"
 #include "workspace.hpp"
 
 namespace ntkflow {
@@ -82,13 +81,8 @@ CholeskyFactor<Real>::CholeskyFactor(DistMatrix<Real> factor, double norm)
     : factor_(std::move(factor)), norm_(norm) {}
 
 template <class Real>
-void CholeskyFactor<Real>::solve(DistMatrix<Real>& b) const {
-  NTKFLOW_EXPECTS(b.grid() == factor_.grid() && b.block() == factor_.block());
-  NTKFLOW_EXPECTS(b.rows() == factor_.rows(), b.rows(), factor_.rows());
-  const int info = scalapack::potrs(
-      'L', narrow<int>(b.rows(), "matrix rows"), narrow<int>(b.cols(), "matrix columns"),
-      factor_.local().data, scalapack::describe(factor_), b.local().data, scalapack::describe(b));
-  NTKFLOW_EXPECTS(info == 0, info);
+Matrix<double> CholeskyFactor<Real>::solve(const Matrix<double>& b) const {
+  return solve_factored(factor_, b);
 }
 
 template <class Real>
@@ -130,15 +124,11 @@ double CholeskyFactor<Real>::reciprocal_condition() const {
   // Not p?pocon: its p?lacon forgets the estimate between calls (seen in ScaLAPACK 2.2.1 and
   // later), and what it then returns is too large by a factor of hundreds on smooth kernels.
   const auto apply_inverse = [this](std::vector<double>& x) {
-    std::optional<DistMatrix<Real>> column;
-    collectively(factor_.grid()->comm(),
-                 [&] { column.emplace(factor_.grid(), factor_.rows(), 1, factor_.block()); });
-    column->fill([&](std::int64_t i, std::int64_t) {
-      return static_cast<Real>(x[static_cast<std::size_t>(i)]);
-    });
-    solve(*column);
-    const Matrix<double> whole = replicate(*column);
-    std::copy_n(whole.data(), whole.size(), x.begin());
+    Matrix<double> column;
+    collectively(factor_.grid()->comm(), [&] { column = Matrix<double>(factor_.rows(), 1); });
+    std::copy(x.begin(), x.end(), column.data());
+    column = solve(column);
+    std::copy_n(column.data(), column.size(), x.begin());
   };
   const double condition = norm_ * estimate_symmetric_norm(factor_.rows(), apply_inverse);
   return std::isfinite(condition) ? 1.0 / condition : 0.0;

@@ -15,8 +15,6 @@
 
 #define NTKFLOW_PSPOTRF NTKFLOW_FC_GLOBAL(pspotrf, PSPOTRF)
 #define NTKFLOW_PDPOTRF NTKFLOW_FC_GLOBAL(pdpotrf, PDPOTRF)
-#define NTKFLOW_PSPOTRS NTKFLOW_FC_GLOBAL(pspotrs, PSPOTRS)
-#define NTKFLOW_PDPOTRS NTKFLOW_FC_GLOBAL(pdpotrs, PDPOTRS)
 #define NTKFLOW_PSLANSY NTKFLOW_FC_GLOBAL(pslansy, PSLANSY)
 #define NTKFLOW_PDLANSY NTKFLOW_FC_GLOBAL(pdlansy, PDLANSY)
 #define NTKFLOW_PSSYEVD NTKFLOW_FC_GLOBAL(pssyevd, PSSYEVD)
@@ -31,12 +29,6 @@ void NTKFLOW_PSPOTRF(const char* triangle, const int* n, float* a, const int* ia
                      const int* desc_a, int* info, std::size_t);
 void NTKFLOW_PDPOTRF(const char* triangle, const int* n, double* a, const int* ia, const int* ja,
                      const int* desc_a, int* info, std::size_t);
-void NTKFLOW_PSPOTRS(const char* triangle, const int* n, const int* columns, const float* a,
-                     const int* ia, const int* ja, const int* desc_a, float* b, const int* ib,
-                     const int* jb, const int* desc_b, int* info, std::size_t);
-void NTKFLOW_PDPOTRS(const char* triangle, const int* n, const int* columns, const double* a,
-                     const int* ia, const int* ja, const int* desc_a, double* b, const int* ib,
-                     const int* jb, const int* desc_b, int* info, std::size_t);
 float NTKFLOW_PSLANSY(const char* norm, const char* triangle, const int* n, const float* a,
                       const int* ia, const int* ja, const int* desc_a, float* work, std::size_t,
                       std::size_t);
@@ -108,21 +100,6 @@ inline int potrf(char triangle, int n, float* a, const Descriptor& desc_a) {
 inline int potrf(char triangle, int n, double* a, const Descriptor& desc_a) {
   int info = 0;
   NTKFLOW_PDPOTRF(&triangle, &n, a, &kFirst, &kFirst, desc_a.data(), &info, 1);
-  return info;
-}
-
-inline int potrs(char triangle, int n, int columns, const float* a, const Descriptor& desc_a,
-                 float* b, const Descriptor& desc_b) {
-  int info = 0;
-  NTKFLOW_PSPOTRS(&triangle, &n, &columns, a, &kFirst, &kFirst, desc_a.data(), b, &kFirst, &kFirst,
-                  desc_b.data(), &info, 1);
-  return info;
-}
-inline int potrs(char triangle, int n, int columns, const double* a, const Descriptor& desc_a,
-                 double* b, const Descriptor& desc_b) {
-  int info = 0;
-  NTKFLOW_PDPOTRS(&triangle, &n, &columns, a, &kFirst, &kFirst, desc_a.data(), b, &kFirst, &kFirst,
-                  desc_b.data(), &info, 1);
   return info;
 }
 

@@ -9,8 +9,6 @@
 
 #include <ntkflow/base/numbers.hpp>
 #include <ntkflow/base/timer.hpp>
-#include <ntkflow/dist/collectively.hpp>
-#include <ntkflow/dist/redistribute.hpp>
 
 namespace ntkflow {
 namespace {
@@ -92,7 +90,6 @@ std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<Real> k,
   const std::int64_t n = k.rows();
   NTKFLOW_EXPECTS(target.rows() == n && exact.size() == n && ridge >= 0.0, target.rows(), n, ridge);
   const auto grid = k.grid();
-  const std::int64_t block = k.block();
   add_to_diagonal(k, ridge);
   const double largest_diagonal = largest_diagonal_element(k);
 
@@ -124,16 +121,7 @@ std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<Real> k,
   fit.smallest_pivot = factor.smallest_pivot();
   timed(fit.seconds.condition, [&] { fit.reciprocal_condition = factor.reciprocal_condition(); });
 
-  std::optional<DistMatrix<Real>> right_hand_side;
-  collectively(grid->comm(), [&] {
-    right_hand_side.emplace(grid, n, target.cols(), block);
-    right_hand_side->fill(
-        [&](std::int64_t i, std::int64_t j) { return static_cast<Real>(target.column(j)[i]); });
-  });
-  timed(fit.seconds.solve, [&] {
-    factor.solve(*right_hand_side);
-    fit.coefficients = replicate(*right_hand_side);
-  });
+  timed(fit.seconds.solve, [&] { fit.coefficients = factor.solve(target); });
 
   timed(fit.seconds.residual, [&] { fit.residual = exact.apply(fit.coefficients); });
   for (std::int64_t j = 0; j < target.cols(); ++j) {

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
+
+// Matrices larger than a test may use: memory of zeros becomes real page by page at the first
+// write, and reads of the rest share one page.
+namespace ntkflow::test {
+
+/// Keeps this process from huge pages, which a write to one element takes whole, and a read may.
+class SmallPages {
+ public:
+  SmallPages() { disable_huge_pages(1); }
+  ~SmallPages() { disable_huge_pages(0); }
+  SmallPages(const SmallPages&) = delete;
+  SmallPages& operator=(const SmallPages&) = delete;
+  SmallPages(SmallPages&&) = delete;
+  SmallPages& operator=(SmallPages&&) = delete;
+
+ private:
+  static void disable_huge_pages([[maybe_unused]] unsigned long disable) {
+#if defined(__linux__)
+    prctl(PR_SET_THP_DISABLE, disable, 0UL, 0UL, 0UL);
+#endif
+  }
+};
+
+/// An order at which a square matrix takes a little more than 2^31 bytes.
+template <class Real>
+std::int64_t order_beyond_two_gibibytes() {
+  return static_cast<std::int64_t>(std::sqrt(2147483648.0 / sizeof(Real))) + 400;
+}
+
+}  // namespace ntkflow::test
