@@ -116,18 +116,21 @@ std::variant<RegressionFit, NotSolvable> fit(Run& run, const KernelMatrix<Real>&
     repeated.push_back(pair.second);
   }
   auto outcome = report.untimed("regression", [&] {
-    return fit_regression(std::move(k), exact, run.residual, run.ridge, repeated);
+    return fit_regression(std::move(k), exact, run.residual, run.ridge, repeated,
+                          {run.problem.config.regression->factorization, 0, 0.0}, report);
   });
-  if (const auto* done = std::get_if<RegressionFit>(&outcome)) {
-    const auto record = [&](const char* name, double seconds) {
-      report.record({name, seconds, plan.phase(name).flop, plan.phase(name).bytes});
-    };
-    record("factor", done->seconds.factor);
-    record("condition", done->seconds.condition);
-    record("solve", done->seconds.solve);
-    record("residual", done->seconds.residual);
+  if (const auto* failure = std::get_if<NotSolvable>(&outcome)) {
+    return *failure;
   }
-  return outcome;
+  RegressionFit& done = std::get<Regression<Real>>(outcome).fit;
+  const auto record = [&](const char* name, double seconds) {
+    report.record({name, seconds, plan.phase(name).flop, plan.phase(name).bytes});
+  };
+  record("factor", done.seconds.factor);
+  record("condition", done.seconds.condition);
+  record("solve", done.seconds.solve);
+  record("residual", done.seconds.residual);
+  return std::move(done);
 }
 
 void regression_stage(Run& run) {
@@ -140,7 +143,7 @@ void regression_stage(Run& run) {
     refuse_singular(run, *failure);
   }
   const auto& fit = std::get<RegressionFit>(outcome);
-  if (!std::isfinite(fit.backward_error)) {
+  if (!std::isfinite(fit.backward_error) || !std::isfinite(fit.log_marginal_likelihood)) {
     throw NumericalError(
         "the solution of the regression is not finite: targets or kernel exceed the range of the "
         "precision; "
