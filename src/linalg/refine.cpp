@@ -145,7 +145,9 @@ class Iteration {
 
   Refined finish(RefineOutcome outcome) {
     best_.outcome = outcome;
-    best_.backward_error = best_error();
+    // An updated residual below rounding says nothing about the solution.
+    constexpr double kEps = std::numeric_limits<double>::epsilon();
+    best_.backward_error = best_.steps == 0 ? best_error() : max_or_nan(kEps, best_error());
     return std::move(best_);
   }
 

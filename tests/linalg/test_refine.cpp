@@ -187,6 +187,7 @@ TEST(RefineTest, ReportsTheErrorOfTheSolutionItReturns) {
       const double error = true_error(problem.matrix, refined.solution, b);
       const double rounding = ulp_bound<double>(static_cast<double>(n + refined.steps), 1.0);
       EXPECT_NEAR(refined.backward_error, error, rounding);
+      EXPECT_GE(refined.backward_error, refined.steps == 0 ? 0.0 : kEps<double>);
       const double again = distance_1(refined.residual, b);
       EXPECT_NEAR(distance_1(product(problem.matrix, refined.solution), Matrix<double>(n, 3)),
                   again,

@@ -21,9 +21,10 @@ enum class RefineOutcome {
 
 /// Solutions of A X = B and how they were reached; the same on all ranks.
 struct Refined {
-  Matrix<double> solution;      ///< [n x k], of each column the iterate with the least error
-  Matrix<double> residual;      ///< B - A X, [n x k], as the steps update it in double
-  double backward_error = 0.0;  ///< of `solution`
+  Matrix<double> solution;  ///< [n x k], of each column the iterate with the least error
+  Matrix<double> residual;  ///< B - A X, [n x k], as the steps update it in double
+  /// Of `solution`, by `residual`; after a step not below eps, which X's own rounding amounts to.
+  double backward_error = 0.0;
   RefineOutcome outcome = RefineOutcome::converged;
   std::int64_t steps = 0;
   /// Backward error max over columns of |r|_inf / (|A|_inf |x|_inf + |b|_inf) before the first step

@@ -41,9 +41,9 @@ struct RegressionFit {
   RefineOutcome refinement = RefineOutcome::converged;
   std::int64_t refinement_steps = 0;
   std::vector<double> refinement_history;  ///< backward error before the first step and after each
-  /// Of K + ridge I, from the factor: in the factor's precision, whatever the refinement does. A
-  /// factor in single is that of a matrix which differs by rounding to single and by the errors of
-  /// the factorisation: an error of at most N (N + 1) eps cond, eps that of single precision.
+  /// Of K + ridge I, from the factor and in its precision: refinement does not improve it. Rounding
+  /// K and factoring it change it by at most N (N + 1) eps cond, in practice by about N eps (on
+  /// MNIST with N = 4,000 and a factor in single 2e-4 of 1.2e3).
   double log_determinant = 0.0;
   double log_marginal_likelihood = 0.0;  ///< summed over outputs; as accurate as log_determinant
   double reciprocal_condition = 0.0;     ///< estimate in the 1-norm, from the factor
@@ -81,8 +81,8 @@ double absolute_ridge(const Ridge& ridge, double trace, std::int64_t n);
 /// @tparam Real      of the factor. `float` with refinement is the mixed mode: coefficients as
 ///                   accurate as in double as long as the factor is good enough to converge.
 /// @param k          [N x N], lower triangle read; consumed
-/// @param exact      the same K in double precision, without ridge: for the residual, which is
-///                   the right-hand side of the refinement
+/// @param exact      the same K in double precision, without ridge: for the residual
+///                   and the steps of the refinement
 /// @param target     y - f_0, [N x C], whole on every rank
 /// @param ridge      absolute
 /// @param duplicate  positions of training samples that repeat an earlier one, ascending. With
