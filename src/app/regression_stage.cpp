@@ -282,7 +282,7 @@ SolvedKernel regression_stage(Run& run) {
   std::string reason = run.problem.choice.precision;
   Solved solved = solve_or_fall_back(run, reason);
   const RegressionFit& fit = solved.fit;
-  if (!std::isfinite(fit.backward_error)) {
+  if (!std::isfinite(fit.backward_error) || !std::isfinite(fit.log_marginal_likelihood)) {
     throw NumericalError(
         "the solution of the regression is not finite: targets or kernel exceed the range of the "
         "precision; "

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <numeric>
 #include <optional>
 #include <utility>
 
-#include <ntkflow/base/numbers.hpp>
 #include <ntkflow/base/timer.hpp>
 
 namespace ntkflow {
@@ -18,14 +18,6 @@ void add_to_diagonal(DistMatrix<Real>& a, double value) {
   for_each_diagonal(a, [&](std::int64_t, Real& entry) {
     entry = static_cast<Real>(static_cast<double>(entry) + value);
   });
-}
-
-double largest_magnitude(const double* values, std::int64_t n) {
-  double largest = 0.0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    largest = max_or_nan(largest, std::abs(values[i]));
-  }
-  return largest;
 }
 
 /// Up to one significant digit: a number to be read and typed.
@@ -40,7 +32,7 @@ double round_up(double value) {
 template <class Real>
 NotSolvable not_solvable(std::int64_t order, double norm, std::int64_t n) {
   constexpr double kEps = std::numeric_limits<Real>::epsilon();
-  return {order, norm, round_up(10.0 * static_cast<double>(n) * kEps * norm)};
+  return {order, norm, round_up(10.0 * static_cast<double>(n) * kEps * norm), kEps};
 }
 
 /// The first repeated sample at which the factor shows a pivot that is zero to rounding, as a
@@ -75,6 +67,15 @@ double largest_diagonal_element(const DistMatrix<Real>& a) {
   return a.grid()->comm().max(largest);
 }
 
+/// log p(y) of each output under y ~ N(0, A), summed. Rasmussen, Williams (2006), equation 2.30.
+double log_marginal_likelihood(const Matrix<double>& y, const Matrix<double>& alpha,
+                               double log_determinant) {
+  const double fitted = std::inner_product(y.data(), y.data() + y.size(), alpha.data(), 0.0);
+  const double constant =
+      log_determinant + static_cast<double>(y.rows()) * std::log(2.0 * std::numbers::pi);
+  return -0.5 * (fitted + static_cast<double>(y.cols()) * constant);
+}
+
 }  // namespace
 
 double absolute_ridge(const Ridge& ridge, double trace, std::int64_t n) {
@@ -83,10 +84,9 @@ double absolute_ridge(const Ridge& ridge, double trace, std::int64_t n) {
 }
 
 template <class Real>
-std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<Real> k,
-                                                        const LinearOperator& exact,
-                                                        const Matrix<double>& target, double ridge,
-                                                        std::span<const std::int64_t> duplicate) {
+std::variant<Regression<Real>, NotSolvable> fit_regression(
+    DistMatrix<Real> k, const LinearOperator& exact, const Matrix<double>& target, double ridge,
+    std::span<const std::int64_t> duplicate, const FitOptions& options, Monitor& monitor) {
   const std::int64_t n = k.rows();
   NTKFLOW_EXPECTS(target.rows() == n && exact.size() == n && ridge >= 0.0, target.rows(), n, ridge);
   const auto grid = k.grid();
@@ -99,13 +99,13 @@ std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<Real> k,
     work();
     total = grid->comm().max(watch.seconds());
   };
-  std::optional<std::variant<CholeskyFactor<Real>, NotPositiveDefinite>> held;
-  timed(seconds.factor, [&] { held.emplace(factor_cholesky(std::move(k))); });
-  const auto& outcome = *held;
-  if (const auto* failure = std::get_if<NotPositiveDefinite>(&outcome)) {
+  std::optional<std::variant<CholeskyFactor<Real>, NotPositiveDefinite>> outcome;
+  timed(seconds.factor,
+        [&] { outcome.emplace(factor_cholesky(std::move(k), options.factorization, monitor)); });
+  if (const auto* failure = std::get_if<NotPositiveDefinite>(&*outcome)) {
     return not_solvable<Real>(failure->order, failure->norm, n);
   }
-  const auto& factor = std::get<CholeskyFactor<Real>>(outcome);
+  auto& factor = std::get<CholeskyFactor<Real>>(*outcome);
   if (ridge == 0.0) {
     if (const auto order = first_vanishing_pivot(factor.matrix(), largest_diagonal, duplicate)) {
       return not_solvable<Real>(*order, factor.norm(), n);
@@ -121,36 +121,30 @@ std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<Real> k,
   fit.smallest_pivot = factor.smallest_pivot();
   timed(fit.seconds.condition, [&] { fit.reciprocal_condition = factor.reciprocal_condition(); });
 
-  timed(fit.seconds.solve, [&] { fit.coefficients = factor.solve(target); });
-
-  timed(fit.seconds.residual, [&] { fit.residual = exact.apply(fit.coefficients); });
-  for (std::int64_t j = 0; j < target.cols(); ++j) {
-    const double* y = target.column(j);
-    const double* alpha = fit.coefficients.column(j);
-    double* residual = fit.residual.column(j);
-    double fitted = 0.0;
-    for (std::int64_t i = 0; i < n; ++i) {
-      residual[i] = y[i] - residual[i] - ridge * alpha[i];
-      fitted += y[i] * alpha[i];
-    }
-    const double scale = fit.norm * largest_magnitude(alpha, n) + largest_magnitude(y, n);
-    if (scale != 0.0) {
-      fit.backward_error = max_or_nan(fit.backward_error, largest_magnitude(residual, n) / scale);
-    }
-    fit.log_marginal_likelihood -=
-        0.5 *
-        (fitted + fit.log_determinant + static_cast<double>(n) * std::log(2.0 * std::numbers::pi));
-  }
-  return fit;
+  Refined refined = refine(ShiftedOperator(exact, ridge), CholeskyInverse<Real>(factor), target,
+                           fit.norm, {options.tolerance, options.refinement_steps}, monitor);
+  fit.coefficients = std::move(refined.solution);
+  fit.residual = std::move(refined.residual);
+  fit.backward_error = refined.backward_error;
+  fit.refinement = refined.outcome;
+  fit.refinement_steps = refined.steps;
+  fit.refinement_history = std::move(refined.history);
+  fit.seconds.solve = grid->comm().max(refined.solve_seconds);
+  fit.seconds.residual = grid->comm().max(refined.product_seconds);
+  fit.log_marginal_likelihood =
+      log_marginal_likelihood(target, fit.coefficients, fit.log_determinant);
+  return Regression<Real>{std::move(fit), std::move(factor)};
 }
 
-template std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<float>,
-                                                                 const LinearOperator&,
-                                                                 const Matrix<double>&, double,
-                                                                 std::span<const std::int64_t>);
-template std::variant<RegressionFit, NotSolvable> fit_regression(DistMatrix<double>,
-                                                                 const LinearOperator&,
-                                                                 const Matrix<double>&, double,
-                                                                 std::span<const std::int64_t>);
+template std::variant<Regression<float>, NotSolvable> fit_regression(DistMatrix<float>,
+                                                                     const LinearOperator&,
+                                                                     const Matrix<double>&, double,
+                                                                     std::span<const std::int64_t>,
+                                                                     const FitOptions&, Monitor&);
+template std::variant<Regression<double>, NotSolvable> fit_regression(DistMatrix<double>,
+                                                                      const LinearOperator&,
+                                                                      const Matrix<double>&, double,
+                                                                      std::span<const std::int64_t>,
+                                                                      const FitOptions&, Monitor&);
 
 }  // namespace ntkflow

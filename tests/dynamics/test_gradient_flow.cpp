@@ -107,8 +107,9 @@ TEST(GradientFlowTest, EndsAtTheClosedForm) {
       const KernelOperator exact(f.kernel, silent_monitor());
       const auto outcome =
           fit_regression(f.kernel.assemble_symmetric(Triangle::lower, silent_monitor()), exact,
-                         f.residual, ridge, {});
-      const Matrix<double> closed_form = f.predict(std::get<RegressionFit>(outcome).coefficients);
+                         f.residual, ridge, {}, {}, silent_monitor());
+      const Matrix<double> closed_form =
+          f.predict(std::get<Regression<double>>(outcome).fit.coefficients);
 
       EXPECT_LE(largest_difference(at_infinity, closed_form), 1e-10 * largest(closed_form));
     }

@@ -31,6 +31,11 @@ double solve_bound(std::int64_t n, double norm_a, double norm_x) {
   return 25.0 * static_cast<double>(n) * kEps<Real> * norm_a * norm_x;
 }
 
+/// sqrt(n) eps in double: the backward error at which a refinement ends when not told otherwise.
+inline double refinement_tolerance(std::int64_t n) {
+  return std::sqrt(static_cast<double>(n)) * kEps<double>;
+}
+
 /// ||A V - V Lambda||_1 <= 30 n eps ||A||_1, and the same with ||A|| = 1 for ||V^T V - I||_1.
 template <class Real>
 double eigen_bound(std::int64_t n, double norm_a) {

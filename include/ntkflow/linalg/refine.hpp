@@ -16,13 +16,15 @@ struct RefineOptions {
 
 enum class RefineOutcome {
   converged,  ///< the tolerance is reached, or no step was asked for
-  stalled,    ///< steps no longer reduce the error, or max_steps are done
+  stalled,    ///< steps no longer reduce the error, max_steps are done, or a number is not finite
 };
 
 /// Solutions of A X = B and how they were reached; the same on all ranks.
 struct Refined {
-  Matrix<double> solution;  ///< [n x k]
+  Matrix<double> solution;  ///< [n x k], of each column the iterate with the least error
   Matrix<double> residual;  ///< B - A X, [n x k], as the steps update it in double
+  /// Of `solution`, by `residual`; after a step not below eps, which X's own rounding amounts to.
+  double backward_error = 0.0;
   RefineOutcome outcome = RefineOutcome::converged;
   std::int64_t steps = 0;
   /// Backward error max over columns of |r|_inf / (|A|_inf |x|_inf + |b|_inf) before the first step
@@ -37,12 +39,22 @@ struct Refined {
 /// own coefficients. Collective over the operators' ranks.
 ///
 /// @param a        symmetric positive definite [n x n], in full accuracy
-/// @param inverse  near A^-1, symmetric but for rounding
+/// @param inverse  near A^-1, symmetric but for rounding; its range may be that of a lower
+///                 precision, since it is given columns of size 1
 /// @param b        [n x k], whole on every rank
 /// @param norm     |A|_inf
-/// Each step costs one product and one solve. Ref: Golub, Ye (1999), Inexact preconditioned
-/// conjugate gradient method (the inverse is not exactly linear in floating point); Carson, Higham
-/// (2018).
+///
+/// A column that has reached the tolerance is not moved again. The run has stalled when three steps
+/// do not halve the least error of the worst column, and when the curvature p^T A p of a search
+/// direction is not positive, as it is for an A that is not positive definite.
+///
+/// Cost: the first solution takes one solve and one product, each step one of both. No product
+/// checks the residual at the end: apart from the error of the products themselves, s steps part
+/// the updated residual from B - A X by no more than the rounding of X that they add, s eps |A| |x|
+/// / 2 and on average sqrt(n) less, which is below the default tolerance for the few steps that a
+/// good inverse takes. Ref: Golub, Ye (1999), Inexact preconditioned conjugate gradient method (the
+/// inverse is not exactly linear in floating point); Greenbaum (1997), Estimating the attainable
+/// accuracy of recursively computed residual methods; Carson, Higham (2018).
 Refined refine(const LinearOperator& a, const LinearOperator& inverse, const Matrix<double>& b,
                double norm, const RefineOptions& options, Monitor& monitor);
 
