@@ -18,6 +18,8 @@
 #include "commands.hpp"
 #include "fail_together.hpp"
 #include "kernel_attributes.hpp"
+#include "memory.hpp"
+#include "plan_constants.hpp"
 #include "problem.hpp"
 #include "report.hpp"
 #include "results.hpp"
@@ -132,8 +134,8 @@ void require_memory(const Communicator& comm, const Model& model, std::int64_t m
                                BlockCyclic(m, block, grid.cols, 0).local_size();
   const std::int64_t bytes =
       (samples * model.dimension + (2 * model.train_size + 3 * m) * model.coefficients.cols()) * 8 +
-      kProgramBytes;
-  const std::int64_t available = comm.min(available_memory_per_rank(comm.split_by_node().size()));
+      kProgramBytes + kPackingBytes;
+  const std::int64_t available = least_available_memory(comm).bytes;
   if (bytes > available) {
     throw ResourceError(
         fmt::format("these predictions need {} on each of {} ranks, and {} is available to each; "

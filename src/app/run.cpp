@@ -15,6 +15,7 @@
 #include "commands.hpp"
 #include "fail_together.hpp"
 #include "kernel_attributes.hpp"
+#include "memory.hpp"
 #include "problem.hpp"
 #include "results.hpp"
 
