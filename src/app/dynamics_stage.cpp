@@ -56,7 +56,7 @@ void write_predictions(ResultFile& file, const Communicator& comm, std::int64_t 
 
 void write_method(Run& run, const char* method) {
   run.file.attribute("/dynamics", "method", std::string(method));
-  if (const std::string& reason = run.problem.choice.method; !reason.empty()) {
+  if (const std::string& reason = run.problem.reasons.method; !reason.empty()) {
     run.file.attribute("/dynamics", "method_reason", reason);
   }
 }
@@ -65,7 +65,7 @@ void write_method(Run& run, const char* method) {
 SolvedKernel store_kernel(Run& run) {
   const auto timed = [&](const char* phase, auto&& work) {
     const PhaseWork& planned = run.problem.plan.phase(phase);
-    return run.report.phase(planned.phase, planned.flop, planned.bytes, work);
+    return run.report.phase(planned, work);
   };
   const auto k = std::make_shared<DistMatrix<double>>(timed("gram", [&] {
     return run.training.matrix->assemble_symmetric(Triangle::lower, run.report);
@@ -105,7 +105,7 @@ void follow(Run& run, const Flow& flow, const std::vector<double>& times, const 
   Curves curves;
   std::vector<double> errors;
   const PhaseWork& work = run.problem.plan.phase("dynamics");
-  report.phase(work.phase, work.flop, work.bytes, [&] {
+  report.phase(work, [&] {
     for (std::int64_t begin = 0; begin < count; begin += run.problem.plan.times_per_batch) {
       const std::int64_t size = std::min(run.problem.plan.times_per_batch, count - begin);
       const auto batch = std::span<const double>(times).subspan(static_cast<std::size_t>(begin),
@@ -214,8 +214,7 @@ void krylov_dynamics(Run& run, std::optional<SolvedKernel> solved) {
 
   const KrylovReport& built = flow.report();
   const auto record = [&](const char* name, double seconds) {
-    const PhaseWork& work = run.problem.plan.phase(name);
-    report.record({name, seconds, work.flop, work.bytes});
+    report.record(run.problem.plan.phase(name), seconds);
   };
   record("krylov products", built.product_seconds);
   if (has_factor) {

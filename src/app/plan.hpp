@@ -8,11 +8,10 @@
 #include <ntkflow/data/dataset.hpp>
 #include <ntkflow/dist/process_grid.hpp>
 
+#include "calibration.hpp"
+
 namespace ntkflow::app {
 
-/// Memory of a rank beside all arrays: program, libraries, MPI's and BLAS's own buffers. A run on
-/// 40 samples peaks at 36 MiB; the packing buffers of large products come on top.
-inline constexpr std::int64_t kProgramBytes = std::int64_t{64} << 20;
 /// Bound on the buffers of one round of gather_columns before writing a matrix, on each rank.
 inline constexpr std::int64_t kGatherBytes = std::int64_t{64} << 20;
 /// Bound on one replicated [N x columns] array of the trajectory; times are taken in batches that
@@ -31,13 +30,21 @@ struct StageMemory {
   [[nodiscard]] std::int64_t bytes() const;
 };
 
-/// Work of one phase, over all ranks.
+/// Work of one phase, over all ranks, and the time it is predicted to take.
 struct PhaseWork {
   std::string phase;
   double flop = 0.0;
-  double bytes = 0.0;
-  double efficiency =
-      1.0;  ///< fraction of the matrix-product rate that the phase is taken to reach
+  double bytes = 0.0;  ///< stored, read or written
+  double seconds = 0.0;
+};
+
+/// A quantity that a library holds in 32 bits, on the rank where it is largest.
+struct Limit {
+  std::string name;
+  std::int64_t value = 0;
+  std::int64_t bound = 0;
+
+  [[nodiscard]] bool holds() const { return value <= bound; }
 };
 
 /// What a run needs, computed from sizes alone.
@@ -49,39 +56,30 @@ struct Plan {
   std::int64_t times_per_batch = 0;
   std::vector<StageMemory> stages;
   std::vector<PhaseWork> work;
-  std::vector<std::string>
-      broken_limits;  ///< 32-bit limits of ScaLAPACK that this rank count exceeds
+  std::vector<Limit> limits;
   std::int64_t file_bytes = 0;
 
   [[nodiscard]] std::int64_t peak_bytes() const;
   [[nodiscard]] const StageMemory& peak_stage() const;
   [[nodiscard]] const PhaseWork& phase(const std::string& name) const;
+  /// Predicted time of a phase; 0 for one that is not planned.
+  [[nodiscard]] double seconds(const std::string& phase) const;
+  [[nodiscard]] double total_seconds() const;
+  /// The first limit that does not hold, or null.
+  [[nodiscard]] const Limit* broken_limit() const;
+  /// Whether a run with so much memory on each rank can work.
+  [[nodiscard]] bool fits(std::int64_t bytes_per_rank) const;
 };
 
 /// Which commands' stages are planned: those of `run`, or the kernel matrices alone.
 enum class PlannedCommand { run, gram };
 
-/// Local. Throws ConfigError when the configured grid does not match `ranks`.
-Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, PlannedCommand command);
+/// Whether f_t comes from the eigenvectors of K.
+bool is_spectral(const RunConfig& config);
 
-/// The smallest number of ranks, with automatic grids, whose plan fits `bytes_per_rank` and breaks
-/// no limit; 0 when none up to 2^20 does. Local.
-int smallest_fitting_ranks(const RunConfig& config, const DataShape& shape,
-                           std::int64_t bytes_per_rank, PlannedCommand command);
-
-/// Memory that this process may still take: MemAvailable and the control group's limit, shared
-/// evenly by `ranks_on_node`. Local.
-std::int64_t available_memory_per_rank(int ranks_on_node);
-
-/// The most memory that this process has had resident so far. Local.
-std::int64_t peak_resident_bytes();
-
-/// The plan as the text that `ntkflow plan` prints. @param rate  of the matrix product on one rank,
-/// flop/s.
-std::string describe(const Plan& plan, std::int64_t available_bytes, double rate);
-
-/// Why the plan does not fit and what would, as one sentence; empty when it fits. Local.
-std::string obstacle(const Plan& plan, const RunConfig& config, std::int64_t available_bytes,
-                     PlannedCommand command);
+/// Plans a configuration without automatic precision or method (see choose). Local. Throws
+/// ConfigError when the configured grid does not match `ranks`.
+Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, PlannedCommand command,
+               const Calibration& rates);
 
 }  // namespace ntkflow::app

@@ -18,6 +18,8 @@
 #include "commands.hpp"
 #include "fail_together.hpp"
 #include "kernel_attributes.hpp"
+#include "memory.hpp"
+#include "plan_constants.hpp"
 #include "problem.hpp"
 #include "report.hpp"
 #include "results.hpp"
@@ -132,8 +134,8 @@ void require_memory(const Communicator& comm, const Model& model, std::int64_t m
                                BlockCyclic(m, block, grid.cols, 0).local_size();
   const std::int64_t bytes =
       (samples * model.dimension + (2 * model.train_size + 3 * m) * model.coefficients.cols()) * 8 +
-      kProgramBytes;
-  const std::int64_t available = comm.min(available_memory_per_rank(comm.split_by_node().size()));
+      kProgramBytes + kPackingBytes;
+  const std::int64_t available = least_available_memory(comm).bytes;
   if (bytes > available) {
     throw ResourceError(
         fmt::format("these predictions need {} on each of {} ranks, and {} is available to each; "
@@ -177,7 +179,7 @@ void predict(const Communicator& comm, const CommandLine& line) {
     std::shared_ptr<const KernelSamples<double>> train;
     std::shared_ptr<const KernelSamples<double>> fresh;
     report.phase(
-        "read data", 0.0, static_cast<double>((model.train_size + m) * model.dimension * 8), [&] {
+        {"read data", 0.0, static_cast<double>((model.train_size + m) * model.dimension * 8)}, [&] {
           Matrix<double> train_x;
           Matrix<double> fresh_x;
           NormRange norms;
@@ -200,8 +202,8 @@ void predict(const Communicator& comm, const CommandLine& line) {
     const KernelMatrix<double> kernel(grid, evaluator, model.kernel.type, rows, train, cols, fresh);
     const double pairs = static_cast<double>(model.train_size) * static_cast<double>(m);
     const Matrix<double> prediction =
-        report.phase("predictions", 2.0 * pairs * static_cast<double>(model.dimension + outputs),
-                     0.0, [&] { return kernel.multiply_transposed(model.coefficients, report); });
+        report.phase({"predictions", 2.0 * pairs * static_cast<double>(model.dimension + outputs)},
+                     [&] { return kernel.multiply_transposed(model.coefficients, report); });
 
     ResultFile result(comm, *line.output_file, line.overwrite);
     write_provenance(result, comm, line.text, grid->shape(), block, threads);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 #include <ntkflow_version.h>
@@ -16,6 +17,9 @@
 #include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/io/result_file.hpp>
 #include <ntkflow/linalg/local.hpp>
+
+#include "feasibility.hpp"
+#include "plan_text.hpp"
 
 namespace ntkflow::app {
 namespace {
@@ -174,10 +178,35 @@ int choose_threads(const Communicator& comm, const ParallelOptions& options, Mon
   return threads;
 }
 
+namespace {
+
+/// Part of the predicted time that is spent on measuring what it is predicted from.
+constexpr double kCalibrationShare = 0.02;
+
+/// Makes the automatic choices of problem.config and plans it; refuses what does not fit.
+/// Collective over comm.
+void plan_problem(const Communicator& comm, const DataShape& shape, const AvailableMemory& memory,
+                  const Target& target, Problem& problem) {
+  collectively(comm, [&] {
+    Choice choice = choose(problem.config, shape, target);
+    if (const std::string reason = obstacle(choice, problem.config, target, memory);
+        !reason.empty()) {
+      throw ResourceError("this problem does not fit: " + reason);
+    }
+    problem.config = std::move(choice.config);
+    problem.plan = std::move(choice.plan);
+    problem.reasons = std::move(choice.reasons);
+    problem.target = target;
+  });
+}
+
+}  // namespace
+
 Problem prepare(const Communicator& comm, const CommandLine& line, PlannedCommand command,
                 Report& report) {
   Problem problem;
-  problem.config = read_config(comm, line);
+  const RunConfig configured = read_config(comm, line);
+  problem.config = configured;
   problem.threads = choose_threads(comm, problem.config.parallel, report);
   report.detail(problem.config.effective_toml);
 
@@ -186,19 +215,19 @@ Problem prepare(const Communicator& comm, const CommandLine& line, PlannedComman
   DataShape shape;
   collectively(comm, [&] {
     shape = inspect_data(problem.config.data);
-    problem.plan = make_plan(problem.config, shape, comm.size(), command);
-  });
-  const Communicator node = comm.split_by_node();
-  const std::int64_t available = comm.min(available_memory_per_rank(node.size()));
-  collectively(comm, [&] {
-    if (const std::string reason = obstacle(problem.plan, problem.config, available, command);
-        !reason.empty()) {
-      throw ResourceError("this problem does not fit: " + reason);
-    }
     if (const std::string fault = blas_self_test(); !fault.empty()) {
       throw ResourceError(fault);
     }
   });
+  const AvailableMemory memory = least_available_memory(comm);
+  Target target{comm.size(), memory.bytes, command, Calibration{}};
+  plan_problem(comm, shape, memory, target, problem);
+  // What nominal rates call a moment is not worth a measurement as long, nor more memory.
+  target.rates = calibrate(
+      comm, std::min(kCalibrationSeconds, kCalibrationShare * problem.plan.total_seconds()),
+      std::min(kCalibrationBytes, problem.plan.peak_bytes() / 2));
+  problem.config = configured;
+  plan_problem(comm, shape, memory, target, problem);
   check_output(comm, problem.config.output.file, line.overwrite, problem.plan.file_bytes,
                input_files(line.file, problem.config.data));
   problem.grid = ProcessGrid::create(comm, problem.plan.grid);
@@ -211,9 +240,14 @@ Problem prepare(const Communicator& comm, const CommandLine& line, PlannedComman
   report.line(fmt::format("{} training and {} test samples, {} inputs, {} output{}",
                           shape.train_size, shape.test_size, shape.dimension, shape.outputs,
                           shape.outputs == 1 ? "" : "s"));
-  report.line(fmt::format("at most {} per rank of {} available, in stage '{}'",
+  report.detail(describe(target.rates));
+  for (const std::string& choice : describe(problem.reasons, problem.config)) {
+    report.line(choice);
+  }
+  report.line(fmt::format("predicted: {}; {} per rank of {} available, in stage '{}'",
+                          format_seconds(problem.plan.total_seconds()),
                           format_bytes(static_cast<double>(problem.plan.peak_bytes())),
-                          format_bytes(static_cast<double>(available)),
+                          format_bytes(static_cast<double>(memory.bytes)),
                           problem.plan.peak_stage().stage));
 
   if (command == PlannedCommand::run && !problem.config.regression && !problem.config.dynamics &&
@@ -223,7 +257,7 @@ Problem prepare(const Communicator& comm, const CommandLine& line, PlannedComman
         "the configuration asks for no stage: add [regression], [dynamics], [spectrum] or "
         "output.gram = true");
   }
-  report.phase("read data", 0.0, problem.plan.phase("read data").bytes, [&] {
+  report.phase(problem.plan.phase("read data"), [&] {
     problem.dataset = std::make_unique<Dataset>(comm, problem.config.data, report);
   });
   if (const std::int64_t count = problem.dataset->duplicate_count(); count > 0) {

@@ -8,15 +8,17 @@
 #include <ntkflow/dist/process_grid.hpp>
 #include <ntkflow/gram/kernel_matrix.hpp>
 
-#include "plan.hpp"
+#include "choose.hpp"
 #include "report.hpp"
 
 namespace ntkflow::app {
 
 /// A run between reading and writing: configuration, plan, grid, data.
 struct Problem {
-  RunConfig config;
+  RunConfig config;  ///< precision and method chosen
   Plan plan;
+  ChoiceReasons reasons;  ///< of precision and method
+  Target target;          ///< what it is planned for
   std::shared_ptr<const ProcessGrid> grid;
   std::unique_ptr<Dataset> dataset;
   int threads = 1;
@@ -33,8 +35,8 @@ RunConfig read_config(const Communicator& comm, const CommandLine& line);
 /// threads exceed the cores. Collective over comm.
 int choose_threads(const Communicator& comm, const ParallelOptions& options, Monitor& monitor);
 
-/// Configuration, checks that need no data (output, memory, limits), then the data. Prints the
-/// header. Collective over comm.
+/// Configuration, automatic choices, checks that need no data (output, memory, limits), then the
+/// data. Prints the header with the predicted memory and time. Collective over comm.
 Problem prepare(const Communicator& comm, const CommandLine& line, PlannedCommand command,
                 Report& report);
 

@@ -1,5 +1,9 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -27,15 +31,16 @@ struct Solved {
 };
 using Attempt = std::variant<Solved, NotSolvable>;
 
-bool is_refined(const Attempt& attempt) {
-  const auto* solved = std::get_if<Solved>(&attempt);
-  return solved != nullptr && solved->fit.refinement == RefineOutcome::converged;
-}
-
-const char* name_of(Precision precision) {
-  return precision == Precision::double_precision ? "double"
-         : precision == Precision::mixed          ? "mixed"
-                                                  : "single";
+/// Whether a mixed-precision attempt failed in a way that double precision may mend. A repeated
+/// sample makes K singular in any precision.
+bool may_fall_back(const Run& run, const Attempt& attempt) {
+  if (const auto* solved = std::get_if<Solved>(&attempt)) {
+    return solved->fit.refinement == RefineOutcome::stalled;
+  }
+  const std::int64_t position = std::get<NotSolvable>(attempt).order - 1;
+  const auto& pairs = run.problem.dataset->duplicates();
+  return run.ridge > 0.0 || std::none_of(pairs.begin(), pairs.end(),
+                                         [&](const auto& pair) { return pair.second == position; });
 }
 
 /// Factors and solves in the precision of `k`, lower triangle filled. Collective.
@@ -46,7 +51,7 @@ Attempt solve(Run& run, Precision precision, DistMatrix<Real> k) {
   const RunConfig& config = run.problem.config;
   if (uses_krylov(config) && config.dynamics->products == FlowProducts::stored) {
     const PhaseWork& work = plan.phase("mirror");
-    report.phase(work.phase, work.flop, work.bytes, [&] { mirror_lower(k); });
+    report.phase(work, [&] { mirror_lower(k); });
   }
   std::vector<std::int64_t> repeated;
   for (const DuplicatePair& pair : run.problem.dataset->duplicates()) {
@@ -63,9 +68,7 @@ Attempt solve(Run& run, Precision precision, DistMatrix<Real> k) {
   }
   auto& regression = std::get<Regression<Real>>(outcome);
   const FitSeconds& seconds = regression.fit.seconds;
-  const auto record = [&](const char* name, double time) {
-    report.record({name, time, plan.phase(name).flop, plan.phase(name).bytes});
-  };
+  const auto record = [&](const char* name, double time) { report.record(plan.phase(name), time); };
   record("factor", seconds.factor);
   record("condition", seconds.condition);
   record("solve", seconds.solve);
@@ -87,9 +90,7 @@ Attempt solve(Run& run, Precision precision, DistMatrix<Real> k) {
 Attempt solve(Run& run, Precision precision) {
   Report& report = run.report;
   const PhaseWork& work = run.problem.plan.phase("gram");
-  const auto timed = [&](auto&& assemble) {
-    return report.phase(work.phase, work.flop, work.bytes, assemble);
-  };
+  const auto timed = [&](auto&& assemble) { return report.phase(work, assemble); };
   const KernelMatrix<double>& kernel = *run.training.matrix;
   switch (precision) {
     case Precision::single_precision:
@@ -144,9 +145,9 @@ std::string failure_of(const Attempt& attempt) {
 std::optional<Plan> double_plan(const Problem& problem) {
   RunConfig config = problem.config;
   config.regression->precision = Precision::double_precision;
-  Plan plan = make_plan(config, problem.plan.shape, problem.plan.ranks, PlannedCommand::run);
-  const bool fits = plan.broken_limits.empty() && plan.peak_bytes() <= problem.available_bytes;
-  return fits ? std::optional(std::move(plan)) : std::nullopt;
+  Plan plan = make_plan(config, problem.plan.shape, problem.target.ranks, problem.target.command,
+                        problem.target.rates);
+  return plan.fits(problem.target.bytes_per_rank) ? std::optional(std::move(plan)) : std::nullopt;
 }
 
 /// Solves as configured; where mixed precision does not reach its tolerance, in double precision if
@@ -154,7 +155,7 @@ std::optional<Plan> double_plan(const Problem& problem) {
 Solved solve_or_fall_back(Run& run, std::string& reason) {
   Precision& precision = run.problem.config.regression->precision;
   Attempt attempt = solve(run, precision);
-  if (precision == Precision::mixed && !is_refined(attempt)) {
+  if (precision == Precision::mixed && may_fall_back(run, attempt)) {
     const std::string failure = failure_of(attempt);
     std::optional<Plan> plan;
     collectively(run.comm, [&] { plan = double_plan(run.problem); });
@@ -214,7 +215,7 @@ void write_fit(Run& run, const RegressionFit& fit, const std::string& reason) {
     file.attribute("/regression", name, value);
     report.value(name, value);
   };
-  file.attribute("/regression", "precision", std::string(name_of(options.precision)));
+  file.attribute("/regression", "precision", precision_name(run.problem.config));
   if (!reason.empty()) {
     file.attribute("/regression", "precision_reason", reason);
   }
@@ -248,9 +249,8 @@ void predict_test_set(Run& run, const RegressionFit& fit) {
   Report& report = run.report;
   ResultFile& file = run.file;
   const PhaseWork& work = run.problem.plan.phase("test predictions");
-  Matrix<double> prediction = report.phase(work.phase, work.flop, work.bytes, [&] {
-    return run.test->multiply_transposed(fit.coefficients, report);
-  });
+  Matrix<double> prediction =
+      report.phase(work, [&] { return run.test->multiply_transposed(fit.coefficients, report); });
   add_initial(run.initial.test, prediction);
   const SplitInfo& test = run.split(Split::test);
   if (run.problem.config.output.predictions) {
@@ -279,7 +279,7 @@ void predict_test_set(Run& run, const RegressionFit& fit) {
 }  // namespace
 
 SolvedKernel regression_stage(Run& run) {
-  std::string reason = run.problem.choice.precision;
+  std::string reason = run.problem.reasons.precision;
   Solved solved = solve_or_fall_back(run, reason);
   const RegressionFit& fit = solved.fit;
   if (!std::isfinite(fit.backward_error) || !std::isfinite(fit.log_marginal_likelihood)) {

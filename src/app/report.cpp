@@ -194,39 +194,42 @@ void Report::progress(std::int64_t done, std::int64_t total) {
   tenth_ = std::max(tenth_, tenth);
 }
 
-void Report::end_phase(double flop, double bytes) {
-  record({current_, comm_->max(watch_.seconds()), flop, bytes});
+void Report::end_phase(const PhaseWork& planned) {
+  record(planned, comm_->max(watch_.seconds()));
   current_.clear();
 }
 
-void Report::record(const Phase& phase) {
-  phases_.push_back(phase);
+void Report::record(const PhaseWork& planned, double seconds) {
+  phases_.push_back({planned, seconds});
   const std::string rate =
-      phase.flop > 0.0 ? fmt::format("  {:8.1f} GFLOP/s", phase.flop / phase.seconds * 1e-9) : "";
-  line(fmt::format("  {:<18} {:8.2f} s{}", phase.name, phase.seconds, rate));
+      planned.flop > 0.0 ? fmt::format("  {:8.1f} GFLOP/s", planned.flop / seconds * 1e-9) : "";
+  line(fmt::format("  {:<18} {:8.2f} s{}", planned.phase, seconds, rate));
   if (comm_->rank() == 0) {
     log_->event({{"event", "phase_end"},
-                 {"phase", phase.name},
-                 {"seconds", phase.seconds},
-                 {"flop", phase.flop},
-                 {"bytes", phase.bytes}});
+                 {"phase", planned.phase},
+                 {"seconds", seconds},
+                 {"predicted_seconds", planned.seconds},
+                 {"flop", planned.flop},
+                 {"bytes", planned.bytes}});
   }
 }
 
 std::string Report::timing_table() const {
   double total = 0.0;
+  double predicted = 0.0;
   for (const Phase& phase : phases_) {
     total += phase.seconds;
+    predicted += phase.planned.seconds;
   }
-  std::string table = fmt::format("  {:<18} {:>10} {:>7} {:>10} {:>10} {:>10}\n", "phase",
-                                  "seconds", "share", "GFLOP", "GFLOP/s", "MiB");
-  for (const Phase& phase : phases_) {
-    table += fmt::format("  {:<18} {:10.3f} {:6.1f}% {:10.1f} {:10.1f} {:10.1f}\n", phase.name,
-                         phase.seconds, 100.0 * phase.seconds / total, phase.flop * 1e-9,
-                         phase.seconds > 0.0 ? phase.flop / phase.seconds * 1e-9 : 0.0,
-                         phase.bytes / 0x1p20);
+  std::string table = fmt::format("  {:<18} {:>10} {:>10} {:>7} {:>10} {:>10} {:>10}\n", "phase",
+                                  "seconds", "predicted", "share", "GFLOP", "GFLOP/s", "MiB");
+  for (const auto& [planned, seconds] : phases_) {
+    table += fmt::format("  {:<18} {:10.3f} {:10.3f} {:6.1f}% {:10.1f} {:10.1f} {:10.1f}\n",
+                         planned.phase, seconds, planned.seconds, 100.0 * seconds / total,
+                         planned.flop * 1e-9, seconds > 0.0 ? planned.flop / seconds * 1e-9 : 0.0,
+                         planned.bytes / 0x1p20);
   }
-  return table + fmt::format("  {:<18} {:10.3f}", "total", total);
+  return table + fmt::format("  {:<18} {:10.3f} {:10.3f}", "total", total, predicted);
 }
 
 std::string format_bytes(double bytes) {

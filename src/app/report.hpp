@@ -12,16 +12,14 @@
 #include <ntkflow/dist/communicator.hpp>
 
 #include "command_line.hpp"
+#include "plan.hpp"
 
 namespace ntkflow::app {
 
 /// One row of the timing table.
 struct Phase {
-  std::string name;
+  PhaseWork planned;
   double seconds = 0.0;  ///< maximum over the ranks
-  double flop =
-      0.0;  ///< over all ranks, from the formulas in README; 0 where the notion makes no sense
-  double bytes = 0.0;  ///< stored, read or written, over all ranks
 };
 
 /// What the user sees: rank 0 alone prints, phase by phase; every rank takes part in the timing.
@@ -50,14 +48,14 @@ class Report : public Monitor {
   /// time is the maximum over the ranks. Throws InterruptedError on all ranks instead if one of
   /// them was asked to stop.
   template <class Work>
-  auto phase(const std::string& name, double flop, double bytes, Work&& work) {
-    begin_phase(name);
+  auto phase(const PhaseWork& planned, Work&& work) {
+    begin_phase(planned.phase);
     if constexpr (std::is_void_v<decltype(work())>) {
       std::forward<Work>(work)();
-      end_phase(flop, bytes);
+      end_phase(planned);
     } else {
       auto result = std::forward<Work>(work)();
-      end_phase(flop, bytes);
+      end_phase(planned);
       return result;
     }
   }
@@ -71,16 +69,16 @@ class Report : public Monitor {
     current_.clear();
     return result;
   }
-  /// Adds a row to the timing table. @param phase  the same on all ranks.
-  void record(const Phase& phase);
+  /// Adds a row to the timing table. @param seconds  the same on all ranks.
+  void record(const PhaseWork& planned, double seconds);
 
   [[nodiscard]] const std::vector<Phase>& phases() const noexcept { return phases_; }
-  /// The timing table as text.
+  /// The timing table as text, with the predicted times.
   [[nodiscard]] std::string timing_table() const;
 
  private:
   void begin_phase(const std::string& name);
-  void end_phase(double flop, double bytes);
+  void end_phase(const PhaseWork& planned);
   void clear_bar();
 
   struct Log;

@@ -1,6 +1,5 @@
 #include <algorithm>
-#include <cmath>
-#include <limits>
+#include <functional>
 #include <numeric>
 #include <optional>
 
@@ -15,6 +14,7 @@
 #include "commands.hpp"
 #include "fail_together.hpp"
 #include "kernel_attributes.hpp"
+#include "memory.hpp"
 #include "results.hpp"
 #include "stages.hpp"
 #include "stop_signal.hpp"
@@ -38,7 +38,7 @@ void add_initial(const Matrix<double>& initial, Matrix<double>& increment) {
 }
 
 bool uses_krylov(const RunConfig& config) {
-  return config.dynamics && config.dynamics->method == FlowMethod::krylov;
+  return config.dynamics && !is_spectral(config);
 }
 
 namespace {
@@ -51,7 +51,7 @@ void draw_initial_function(Run& run) {
                    Matrix<double>(run.problem.test_size(), outputs)};
   } else {
     const PhaseWork& work = run.problem.plan.phase("initial function");
-    auto outcome = run.report.phase(work.phase, work.flop, work.bytes, [&] {
+    auto outcome = run.report.phase(work, [&] {
       return draw_gaussian_process(
           load_joint_nngp(run.problem).assemble_symmetric(Triangle::lower, run.report),
           run.problem.train_size(), outputs, dynamics->seed);
@@ -75,7 +75,7 @@ void draw_initial_function(Run& run) {
 void spectrum_stage(Run& run, const EigenSystem<double>& eigen) {
   const KernelOperator k(*run.training.matrix, run.report);
   const PhaseWork& work = run.problem.plan.phase("spectrum");
-  const SpectrumSummary summary = run.report.phase(work.phase, work.flop, work.bytes, [&] {
+  const SpectrumSummary summary = run.report.phase(work, [&] {
     SpectrumSummary result = summarise_spectrum(eigen, k, modes_of(eigen, run.residual), run.ridge);
     write_spectrum(run.file, result, eigen, *run.problem.config.spectrum);
     return result;
@@ -89,12 +89,11 @@ void spectrum_stage(Run& run, const EigenSystem<double>& eigen) {
 void eigen_stages(Run& run) {
   const Plan& plan = run.problem.plan;
   const PhaseWork& gram_work = plan.phase("gram for eigen");
-  auto k = run.report.phase(gram_work.phase, gram_work.flop, gram_work.bytes, [&] {
+  auto k = run.report.phase(gram_work, [&] {
     return run.training.matrix->assemble_symmetric(Triangle::lower, run.report);
   });
   const PhaseWork& work = plan.phase("eigensystem");
-  auto outcome = run.report.phase(work.phase, work.flop, work.bytes,
-                                  [&] { return diagonalise(std::move(k)); });
+  auto outcome = run.report.phase(work, [&] { return diagonalise(std::move(k)); });
   if (const auto* failure = std::get_if<EigenFailure>(&outcome)) {
     throw NumericalError(fmt::format(
         "the eigensolver p?syevd failed (info = {}): the kernel matrix holds a value that is not "
@@ -105,14 +104,14 @@ void eigen_stages(Run& run) {
   if (run.problem.config.spectrum) {
     spectrum_stage(run, eigen);
   }
-  if (run.problem.config.dynamics && !uses_krylov(run.problem.config)) {
+  if (is_spectral(run.problem.config)) {
     spectral_dynamics(run, eigen);
   }
 }
 
 void finish(ResultFile& file, Report& report, const Problem& problem) {
   const std::int64_t peak = problem.grid->comm().max(peak_resident_bytes());
-  report.phase("write", 0.0, problem.plan.phase("write").bytes, [&] {
+  report.phase(problem.plan.phase("write"), [&] {
     file.attribute("/timing", "peak_resident_bytes", peak);
     file.attribute("/timing", "planned_bytes", problem.plan.peak_bytes());
     write_timing(file, report.phases());
@@ -130,7 +129,7 @@ void finish(ResultFile& file, Report& report, const Problem& problem) {
 /// Collective.
 void load_samples(const Problem& problem, Report& report, ResultFile& file,
                   TrainingKernel<double>& training, std::optional<KernelMatrix<double>>& test) {
-  report.phase("load samples", 0.0, problem.plan.phase("load samples").bytes, [&] {
+  report.phase(problem.plan.phase("load samples"), [&] {
     training = load_training_kernel<double>(problem);
     if (problem.test_size() > 0) {
       test.emplace(load_test_kernel(problem, training));
@@ -144,15 +143,13 @@ void kernel_output(const Problem& problem, Report& report, ResultFile& file,
                    const KernelMatrix<double>& train,
                    const std::optional<KernelMatrix<double>>& test) {
   const PhaseWork& work = problem.plan.phase("kernel output");
-  report.phase(work.phase, work.flop, work.bytes,
-               [&] { write_kernel_matrices(file, train, test ? &*test : nullptr, report); });
+  report.phase(work, [&] { write_kernel_matrices(file, train, test ? &*test : nullptr, report); });
 }
 
 void kernel_by_depth_output(const Problem& problem, Report& report, ResultFile& file,
                             const KernelMatrix<double>& train) {
   const PhaseWork& work = problem.plan.phase("kernel by depth");
-  report.phase(work.phase, work.flop, work.bytes,
-               [&] { write_kernel_by_depth(file, train, report); });
+  report.phase(work, [&] { write_kernel_by_depth(file, train, report); });
 }
 
 void all_stages(Run& run, const std::string& command_line) {
@@ -178,13 +175,12 @@ void all_stages(Run& run, const std::string& command_line) {
     krylov_dynamics(run, std::move(solved));
   }
   solved.reset();  // the memory of matrix and factor serves the eigenvectors
-  if (config.spectrum || (config.dynamics && !uses_krylov(config))) {
+  if (config.spectrum || is_spectral(config)) {
     eigen_stages(run);
   }
   if (config.output.model) {
     const PhaseWork& work = run.problem.plan.phase("model");
-    run.report.phase(work.phase, work.flop, work.bytes,
-                     [&] { write_model(run.file, run.problem); });
+    run.report.phase(work, [&] { write_model(run.file, run.problem); });
   }
   finish(run.file, run.report, run.problem);
 }

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <ntkflow/config/run_config.hpp>
+
+#include "plan.hpp"
+
+namespace ntkflow::app {
+
+/// What a configuration is to be run on.
+struct Target {
+  int ranks = 1;
+  std::int64_t bytes_per_rank = 0;  ///< available
+  PlannedCommand command = PlannedCommand::run;
+  Calibration rates;
+};
+
+/// Why automatic choices are what they are, one sentence each; empty where the user chose.
+struct ChoiceReasons {
+  std::string precision;
+  std::string method;
+};
+
+/// A configuration without "auto" in precision or method, and its plan.
+struct Choice {
+  RunConfig config;
+  Plan plan;
+  ChoiceReasons reasons;
+};
+
+/// Chooses precision and method where they are "auto": among the choices that fit, the one of least
+/// predicted time, double precision unless mixed is much faster. Where the eigenvectors are
+/// computed for [spectrum] anyway, the method is spectral. Where nothing fits, the choice of least
+/// memory. Local. Throws as make_plan.
+Choice choose(const RunConfig& config, const DataShape& shape, const Target& target);
+
+/// "double", "mixed" or "single"; "-" without [regression].
+std::string precision_name(const RunConfig& config);
+/// "spectral" or "krylov"; "-" without [dynamics].
+std::string method_name(const RunConfig& config);
+
+/// "1.5 h", "12 min", "3.4 s".
+std::string format_seconds(double seconds);
+
+}  // namespace ntkflow::app

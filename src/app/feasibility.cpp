@@ -1,0 +1,123 @@
+#include "feasibility.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "report.hpp"
+
+namespace ntkflow::app {
+namespace {
+
+std::string bytes_text(std::int64_t bytes) {
+  return format_bytes(static_cast<double>(bytes));
+}
+
+bool fits(const RunConfig& config, const DataShape& shape, const Target& target) {
+  return choose(config, shape, target).plan.fits(target.bytes_per_rank);
+}
+
+/// The settings, of those that the user did not choose for a reason of accuracy alone, that would
+/// make the configuration fit the same ranks; empty when none would.
+std::string fitting_settings(const RunConfig& config, const DataShape& shape,
+                             const Target& target) {
+  for (const bool change_method : {false, true}) {
+    for (const bool change_precision : {false, true}) {
+      RunConfig other = config;
+      std::vector<std::string> settings;
+      if (change_precision && config.regression &&
+          config.regression->precision == Precision::double_precision) {
+        other.regression->precision = Precision::mixed;
+        settings.emplace_back("regression.precision = \"mixed\"");
+      }
+      if (change_method && is_spectral(config)) {
+        other.dynamics->method = FlowMethod::krylov;
+        settings.emplace_back("dynamics.method = \"krylov\"");
+      }
+      if (!settings.empty() && fits(other, shape, target)) {
+        return fmt::format("{}", fmt::join(settings, " with "));
+      }
+    }
+  }
+  return "";
+}
+
+std::string memory_reason(const Plan& plan, const Target& target, const AvailableMemory& memory) {
+  const StageMemory& stage = plan.peak_stage();
+  std::string reason = fmt::format("stage '{}' needs {} on each of {} ranks, and ", stage.stage,
+                                   bytes_text(stage.bytes()), plan.ranks);
+  return reason + (memory.differs()
+                       ? fmt::format("rank {} has {} available (others up to {})", memory.rank,
+                                     bytes_text(memory.bytes), bytes_text(memory.largest))
+                       : fmt::format("{} is available to each", bytes_text(target.bytes_per_rank)));
+}
+
+}  // namespace
+
+int smallest_fitting_ranks(const RunConfig& config, const DataShape& shape, const Target& target) {
+  RunConfig automatic = config;
+  automatic.parallel.grid.reset();
+  automatic.parallel.block_size.reset();
+  constexpr int kMost = 1 << 20;
+  Target other = target;
+  for (other.ranks = 1; other.ranks <= kMost;
+       other.ranks += other.ranks < 64 ? 1 : other.ranks / 64) {
+    if (fits(automatic, shape, other)) {
+      return other.ranks;
+    }
+  }
+  return 0;
+}
+
+std::int64_t largest_fitting_size(const RunConfig& config, const DataShape& shape,
+                                  const Target& target) {
+  const auto fits_with = [&](std::int64_t size) {
+    DataShape other = shape;
+    other.train_size = size;
+    return fits(config, other, target);
+  };
+  constexpr std::int64_t kMost = std::int64_t{1} << 28;
+  std::int64_t fitting = 0;
+  std::int64_t failing = kMost;
+  while (failing - fitting > 1) {
+    const std::int64_t middle = fitting + (failing - fitting) / 2;
+    (fits_with(middle) ? fitting : failing) = middle;
+  }
+  return fitting;
+}
+
+std::string obstacle(const Choice& choice, const RunConfig& config, const Target& target,
+                     const AvailableMemory& memory) {
+  const Plan& plan = choice.plan;
+  if (plan.fits(target.bytes_per_rank)) {
+    return "";
+  }
+  std::string reason;
+  if (const Limit* broken = plan.broken_limit()) {
+    reason = fmt::format("{}: {} on one rank, more than the {} that 32-bit integers allow",
+                         broken->name, broken->value, broken->bound);
+  } else {
+    reason = memory_reason(plan, target, memory);
+  }
+  std::vector<std::string> remedies;
+  if (const auto settings = fitting_settings(config, plan.shape, target); !settings.empty()) {
+    remedies.push_back(settings);
+  }
+  if (const auto size = largest_fitting_size(config, plan.shape, target); size > 0) {
+    remedies.push_back(fmt::format("data.train_size = {} or less", size));
+  }
+  const int ranks = smallest_fitting_ranks(config, plan.shape, target);
+  reason += ranks > 0 ? fmt::format(
+                            "; the smallest number of ranks that fits, on an automatic grid with "
+                            "{} each, is {}",
+                            bytes_text(target.bytes_per_rank), ranks)
+                      : "; no number of ranks with this memory each fits";
+  if (!remedies.empty()) {
+    reason += fmt::format("; on {} rank{} fits: {}", plan.ranks, plan.ranks == 1 ? "" : "s",
+                          fmt::join(remedies, ", or "));
+  }
+  return reason;
+}
+
+}  // namespace ntkflow::app

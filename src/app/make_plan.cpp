@@ -1,0 +1,470 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <ntkflow/base/contract.hpp>
+#include <ntkflow/base/error.hpp>
+#include <ntkflow/dist/block_cyclic.hpp>
+#include <ntkflow/gram/kernel_matrix.hpp>
+#include <ntkflow/linalg/cholesky.hpp>
+#include <ntkflow/linalg/eigen.hpp>
+#include <ntkflow/spectrum/summary.hpp>
+
+#include "plan.hpp"
+#include "plan_constants.hpp"
+#include "time_model.hpp"
+
+namespace ntkflow::app {
+namespace {
+
+constexpr std::int64_t kDouble = 8;
+constexpr std::int64_t kLargestInt = std::numeric_limits<int>::max();
+
+/// The most columns of a Krylov basis.
+std::int64_t krylov_most_columns(std::int64_t n, std::int64_t outputs, bool has_inverse) {
+  return std::min(n, has_inverse ? std::max<std::int64_t>(400, 50 * outputs)
+                                 : std::max<std::int64_t>(600, 100 * outputs));
+}
+
+/// The largest part that any rank holds of `size` indices dealt to `processes`.
+std::int64_t largest_local(std::int64_t size, std::int64_t block, int processes) {
+  return BlockCyclic(size, block, processes, 0).local_size();
+}
+
+/// Local elements of an [rows x cols] matrix on the rank that holds most.
+std::int64_t local_elements(const Plan& plan, std::int64_t rows, std::int64_t cols) {
+  return largest_local(rows, plan.block, plan.grid.rows) *
+         largest_local(cols, plan.block, plan.grid.cols);
+}
+
+/// Bytes in 64 bits; more than any machine has stays more than any machine has.
+std::int64_t bounded_bytes(double bytes) {
+  return static_cast<std::int64_t>(std::min(bytes, 0x1p60));
+}
+
+/// Whether preprocessing gives all samples one norm.
+bool has_equal_norms(const RunConfig& config) {
+  const auto& steps = config.data.preprocess;
+  return !steps.empty() &&
+         (steps.back() == PreprocessStep::sphere || steps.back() == PreprocessStep::unit_norm ||
+          steps.back() == PreprocessStep::standardize_samples);
+}
+
+/// Values that the kernel keeps of each sample beside its inputs: its norm and its inverse, three
+/// of each layer and, where norms differ and duals are numerical, the coefficients of series. How
+/// many these are is known when the norms are; images need some 50 to 150 per layer.
+std::int64_t kernel_values(const RunConfig& config) {
+  constexpr std::int64_t kSeriesTerms = 128;
+  const Architecture& architecture = config.kernel.architecture;
+  const bool has_series = has_numerical_duals(architecture.activation) && !has_equal_norms(config);
+  // Deeper networks than this fit no memory in any case; the bound keeps sizes in 64 bits.
+  const std::int64_t depth = std::min(architecture.depth, 1 << 20);
+  return 2 + 3 * depth + (has_series ? (depth - 1) * kSeriesTerms : 0);
+}
+
+double entry_flop(const RunConfig& config) {
+  const bool is_fused =
+      has_equal_norms(config) && (config.kernel.evaluation == EvaluationPath::automatic ||
+                                  config.kernel.evaluation == EvaluationPath::fused);
+  return is_fused ? kFusedFlop : kLayerFlop * (config.kernel.architecture.depth - 1);
+}
+
+RealKind stored_real(Precision precision) {
+  return precision == Precision::double_precision ? RealKind::double_precision
+                                                  : RealKind::single_precision;
+}
+
+/// Puts a plan together stage by stage; each member adds the memory and the work of one.
+class Planner {
+ public:
+  Planner(const RunConfig& config, const DataShape& shape, int ranks, const Calibration& rates)
+      : config_(config),
+        rates_(rates),
+        n_(shape.train_size),
+        m_(shape.test_size),
+        d_(shape.dimension),
+        c_(shape.outputs),
+        entry_flop_(entry_flop(config)) {
+    plan_.shape = shape;
+    plan_.ranks = ranks;
+    plan_.grid = config.parallel.grid.value_or(automatic_grid(ranks));
+    const std::int64_t needed = static_cast<std::int64_t>(plan_.grid.rows) * plan_.grid.cols;
+    if (needed != ranks) {
+      throw ConfigError(
+          fmt::format("parallel.grid = [{}, {}] needs {} ranks, and there are {}; set it to "
+                      "\"auto\" or start as many ranks",
+                      plan_.grid.rows, plan_.grid.cols, needed, ranks));
+    }
+    constexpr std::int64_t kMostSamples = std::int64_t{1}
+                                          << 28;  // keeps all sizes below in 64 bits
+    if (n_ > kMostSamples || m_ > kMostSamples) {
+      throw ResourceError(fmt::format(
+          "{} training and {} test samples: a kernel matrix of more than {} rows fits no machine; "
+          "reduce data.train_size or data.test_size",
+          n_, m_, kMostSamples));
+    }
+    // A block larger than the matrix is the matrix; without the bound the libraries would size
+    // workspaces by it.
+    plan_.block = std::clamp<std::int64_t>(
+        config.parallel.block_size.value_or(automatic_block_size(n_, plan_.grid)), 1,
+        std::max<std::int64_t>(1, n_));
+    rows_ = largest_local(n_, plan_.block, plan_.grid.rows);
+    cols_ = largest_local(n_, plan_.block, plan_.grid.cols);
+    slices_ = (rows_ + cols_ + largest_local(m_, plan_.block, plan_.grid.cols)) * sample_bytes();
+    time_.emplace(model(n_));
+  }
+
+  Plan finished() {
+    plan_.file_bytes = bounded_bytes(file_bytes_) + (1 << 20);
+    work("write", 0.0, file_bytes_, TimeModel::write_file(file_bytes_));
+    return std::move(plan_);
+  }
+
+  void data() {
+    stage("read data", {{"share of all samples", ((n_ + m_) / plan_.ranks + 1) * d_ * kDouble},
+                        {"samples of rows and columns", slices_}});
+    const auto read = static_cast<double>((n_ + m_) * d_ * kDouble);
+    work("read data", 0.0, read, TimeModel::read_files(read));
+    const auto loaded = static_cast<double>(slices_);
+    work("load samples", 0.0, loaded * plan_.ranks, TimeModel::read_again(loaded));
+    file_bytes_ += static_cast<double>((n_ + m_) * (c_ + 2) * kDouble);
+  }
+
+  void kernel_output() {
+    with_samples("kernel output", {{"kernel matrix", rows_ * cols_ * kDouble},
+                                   {"transfer buffers", 2 * kGatherBytes}});
+    const double bytes = (square() + pairs()) * kDouble;
+    work("kernel output", 2.0 * one_triangle() + cross_products(1), bytes,
+         values(square() + pairs()) + time_->fresh_memory(bytes) + TimeModel::write_file(bytes));
+    file_bytes_ += bytes;
+    limit("MPI: values sent in one round of columns", kGatherBytes / kDouble);
+  }
+
+  void kernel_by_depth(int depth) {
+    const auto matrices = static_cast<double>(depth);
+    const double bytes = matrices * square() * kDouble;
+    with_samples("kernel by depth",
+                 {{"kernel matrix of each depth",
+                   bounded_bytes(matrices * static_cast<double>(rows_ * cols_ * kDouble))},
+                  {"transfer buffers", 2 * kGatherBytes}});
+    work("kernel by depth", 2.0 * matrices * one_triangle(), bytes,
+         values(square()) + time_->fresh_memory(bytes) + TimeModel::write_file(bytes));
+    file_bytes_ += bytes;
+  }
+
+  void initial_function() {
+    const std::int64_t points = n_ + m_;
+    const std::int64_t matrix = local_elements(plan_, points, points);
+    with_samples("initial function", {{"NNGP matrix", matrix * kDouble},
+                                      {"samples of the joint matrix", 2 * slices_},
+                                      {"draws", 4 * points * c_ * kDouble}});
+    const auto order = static_cast<double>(points);
+    const double bytes = order * order * kDouble;
+    const TimeModel time = model(points);
+    work("initial function", order * order * (static_cast<double>(d_ + c_) + order / 3.0), bytes,
+         time.kernel_values(0.5 * order * order, static_cast<double>(d_), entry_flop_,
+                            RealKind::double_precision) +
+             time.fresh_memory(bytes) + time.scalapack_cholesky(order, RealKind::double_precision));
+    limit("p?potrf: local elements of the NNGP matrix", matrix);
+  }
+
+  /// @param keeps_kernel  whether the other triangle keeps K for the Krylov method.
+  void regression(const RegressionOptions& options, bool keeps_kernel) {
+    const RealKind real = stored_real(options.precision);
+    const auto real_bytes = static_cast<std::int64_t>(real);
+    const bool is_single = options.precision == Precision::single_precision;
+    const bool is_lookahead = options.factorization != Factorization::scalapack;
+    const std::int64_t panel = (rows_ + cols_) * plan_.block * real_bytes;
+    with_samples("regression", {{"kernel matrix and its factor", rows_ * cols_ * real_bytes},
+                                {"panels of the factorisation", is_lookahead ? 2 * panel : panel},
+                                {"samples in single precision", is_single ? slices_ / 2 : 0},
+                                {"coefficients, residuals, f0", (8 * n_ + 3 * m_) * c_ * kDouble}});
+    const auto n = static_cast<double>(n_);
+    const auto columns = static_cast<double>(c_);
+    const double steps = options.precision == Precision::mixed ? kRefinementSteps : 0.0;
+    const double matrix = square() * static_cast<double>(real_bytes);
+    work("gram", one_triangle(), 0.5 * matrix,
+         time_->kernel_values(0.5 * square(), static_cast<double>(d_), entry_flop_,
+                              is_single ? real : RealKind::double_precision) +
+             time_->fresh_memory(matrix));
+    if (keeps_kernel) {
+      work("mirror", 0.0, matrix, time_->mirror(n, real));
+    }
+    work("factor", n * square() / 3.0, 0.5 * matrix,
+         is_lookahead ? time_->lookahead_cholesky(n, real) : time_->scalapack_cholesky(n, real));
+    work("condition", kConditionSolves * 2.0 * square(), 0.0,
+         kConditionSolves * time_->solve(n, 1.0, real));
+    work("solve", (1.0 + steps) * 2.0 * square() * columns, 0.0,
+         (1.0 + steps) * time_->solve(n, columns, real));
+    work("residual", (1.0 + steps) * (one_triangle() + 2.0 * square() * columns), 0.0,
+         (1.0 + steps) * exact_product(columns));
+    if (m_ > 0) {
+      work("test predictions", cross_products(1) + 2.0 * pairs() * columns, 0.0,
+           values(pairs()) + time_->thin_products(pairs(), columns, RealKind::double_precision));
+    }
+    limit("p?potrf, p?trsm: local elements of the matrix", rows_ * cols_);
+    limit("MPI: values of a panel", std::max(rows_, cols_) * plan_.block);
+    file_bytes_ += static_cast<double>((n_ + m_) * c_ * kDouble);
+  }
+
+  void eigensystem() {
+    const std::int64_t matrix = rows_ * cols_;
+    const std::int64_t workspace = eigen_workspace(n_, plan_.block, plan_.grid);
+    // Alone, a rank leaves untouched what it would use to exchange eigenvectors.
+    const std::int64_t idle = plan_.ranks == 1 ? matrix : 0;
+    with_samples("eigensystem", {{"kernel matrix", matrix * kDouble},
+                                 {"eigenvectors", matrix * kDouble},
+                                 {"workspace of p?syevd", (workspace - idle) * kDouble},
+                                 {"residuals, f0", (3 * n_ + m_) * c_ * kDouble}});
+    work("gram for eigen", one_triangle(), square() * kDouble / 2.0,
+         values(0.5 * square()) + time_->fresh_memory(square() * kDouble));
+    work("eigensystem", 9.0 * square() * static_cast<double>(n_), square() * kDouble,
+         time_->eigensystem(static_cast<double>(n_)));
+    limit("p?syevd: values of workspace", workspace, kLargestInt - kWorkspaceReserve);
+  }
+
+  void spectrum(const SpectrumOptions& options) {
+    const std::int64_t count = std::min(n_, options.count.value_or(n_));
+    const double vectors =
+        options.vectors ? static_cast<double>(count) * static_cast<double>(n_) * kDouble : 0.0;
+    with_samples("spectrum", {{"eigenvectors", rows_ * cols_ * kDouble},
+                              {"probes", 6 * n_ * kProbes * kDouble},
+                              {"transfer buffers", options.vectors ? 2 * kGatherBytes : 0}});
+    const double thin = 8.0 * square() * static_cast<double>(kProbes);
+    work("spectrum", one_triangle() + thin, vectors,
+         exact_product(static_cast<double>(kProbes)) + time_->large_products(thin) +
+             TimeModel::write_file(vectors));
+    file_bytes_ += vectors;
+  }
+
+  /// The trajectory from eigenvectors.
+  void spectral_flow(const DynamicsOptions& options) {
+    const Batches batches = batches_of(options);
+    with_samples("dynamics",
+                 {{"eigenvectors", rows_ * cols_ * kDouble},
+                  {"a batch of times on the training set", 7 * n_ * batches.columns * kDouble},
+                  {"a batch of times on the test set", 4 * m_ * batches.columns * kDouble}});
+    const double products = 6.0 * square() * batches.all_columns;
+    const double checks = batches.count * one_triangle() + 2.0 * square() * batches.all_columns;
+    work("dynamics", products + checks + on_test_flop(batches), 0.0,
+         time_->large_products(products) + batches.count * exact_product(batches.mean_columns()) +
+             on_test_seconds(batches));
+  }
+
+  /// The Krylov space and the trajectory from it. @param solved  the options of the regression that
+  /// keeps its matrix and factor, or null.
+  void krylov_flow(const DynamicsOptions& options, const RegressionOptions* solved) {
+    const RealKind real =
+        solved != nullptr ? stored_real(solved->precision) : RealKind::double_precision;
+    const auto real_bytes = static_cast<std::int64_t>(real);
+    const bool is_mixed = solved != nullptr && real == RealKind::single_precision;
+    const bool is_regenerated = options.products == FlowProducts::regenerated;
+    const bool stores = solved != nullptr || !is_regenerated;
+    const std::int64_t basis = krylov_most_columns(n_, c_, solved != nullptr);
+    const std::int64_t local_basis = 2 * (n_ / plan_.ranks + plan_.block) * basis * kDouble;
+    const std::int64_t matrix = stores ? rows_ * cols_ * real_bytes : 0;
+    const char* matrix_name = solved != nullptr ? "kernel matrix and its factor" : "kernel matrix";
+    const auto n = static_cast<double>(n_);
+    const auto columns = static_cast<double>(c_);
+
+    if (solved == nullptr && !is_regenerated) {
+      work("gram", one_triangle(), square() * kDouble,
+           values(0.5 * square()) + time_->fresh_memory(square() * kDouble));
+      work("mirror", 0.0, square() * kDouble, time_->mirror(n, real));
+    }
+    with_samples("krylov", {{matrix_name, matrix},
+                            {"basis and its products", local_basis},
+                            {"blocks of vectors", 16 * n_ * c_ * kDouble}});
+    const double width = solved != nullptr ? 2.0 * columns : columns;
+    const double applications = solved == nullptr ? kApplicationsWithoutInverse
+                                : is_mixed        ? kApplicationsMixed
+                                                  : kApplicationsDouble;
+    const double product =
+        is_regenerated ? exact_product(width) : time_->stored_product(n, width, real);
+    const double product_flop = (is_regenerated ? one_triangle() : 0.0) + 2.0 * square() * width;
+    double solve = 0.0;
+    double solve_flop = 0.0;
+    if (solved != nullptr) {
+      const double steps = is_mixed && is_regenerated ? kRefinementSteps : 0.0;
+      const double checks = steps > 0.0 ? 1.0 + steps : 0.0;
+      solve = (1.0 + steps) * time_->solve(n, columns, real) + checks * exact_product(columns);
+      solve_flop = (1.0 + steps + checks) * 2.0 * square() * columns + checks * one_triangle();
+    }
+    // Every new vector is made orthogonal to all others twice.
+    const double orthogonal = 4.0 * n * static_cast<double>(basis) * static_cast<double>(basis);
+    work("krylov products", applications * product_flop, 0.0, applications * product);
+    if (solved != nullptr) {
+      work("krylov solves", applications * solve_flop, 0.0, applications * solve);
+    }
+    work("krylov basis", orthogonal, 0.0, time_->large_products(orthogonal));
+    const Batches batches = batches_of(options);
+    with_samples("dynamics",
+                 {{matrix_name, matrix},
+                  {"basis and its products", local_basis},
+                  {"a batch of times on the training set", 5 * n_ * batches.columns * kDouble},
+                  {"a batch of times on the test set", 4 * m_ * batches.columns * kDouble}});
+    const double checked =
+        is_mixed && !is_regenerated
+            ? static_cast<double>(std::min<std::int64_t>(kCheckedColumns, options.times.size()))
+            : 0.0;
+    work("krylov estimate", checked > 0.0 ? one_triangle() + 2.0 * square() * checked : 0.0, 0.0,
+         checked > 0.0 ? exact_product(checked) : 0.0);
+    const double expansion = 4.0 * n * static_cast<double>(basis) * batches.all_columns;
+    work("dynamics", expansion + on_test_flop(batches), 0.0,
+         time_->large_products(expansion) +
+             batches.count * time_->all_sum(n * batches.mean_columns() * kDouble) +
+             on_test_seconds(batches));
+  }
+
+  void trajectory(const DynamicsOptions& options, bool store) {
+    if (store) {
+      file_bytes_ +=
+          static_cast<double>(options.times.size()) * static_cast<double>(m_ * c_ * kDouble);
+    }
+  }
+
+  void model_output() {
+    with_samples("model",
+                 {{"share of the training samples", (n_ / plan_.ranks + 1) * d_ * kDouble}});
+    const auto bytes = static_cast<double>(n_ * d_ * kDouble);
+    work("model", 0.0, bytes, TimeModel::read_files(bytes) + TimeModel::write_file(bytes));
+    file_bytes_ += bytes;
+  }
+
+ private:
+  /// What diagonalise keeps free below the largest 32-bit integer.
+  static constexpr std::int64_t kWorkspaceReserve = 1024;
+
+  /// Times of the flow, taken a few at a time.
+  struct Batches {
+    double count = 0.0;
+    std::int64_t columns = 0;  ///< of the largest
+    double all_columns = 0.0;
+    [[nodiscard]] double mean_columns() const { return all_columns / std::max(1.0, count); }
+  };
+  Batches batches_of(const DynamicsOptions& options) {
+    const auto times = static_cast<std::int64_t>(options.times.size());
+    const std::int64_t one_time = std::max<std::int64_t>(1, std::max(n_, m_) * c_ * kDouble);
+    plan_.times_per_batch =
+        std::clamp<std::int64_t>(kTrajectoryBytes / one_time, 1, std::max<std::int64_t>(1, times));
+    return {std::ceil(static_cast<double>(times) / static_cast<double>(plan_.times_per_batch)),
+            plan_.times_per_batch * c_, static_cast<double>(times * c_)};
+  }
+  [[nodiscard]] double on_test_flop(const Batches& batches) const {
+    return cross_products(batches.count) + 2.0 * pairs() * batches.all_columns;
+  }
+  [[nodiscard]] double on_test_seconds(const Batches& batches) const {
+    return batches.count * values(pairs()) +
+           time_->thin_products(pairs(), batches.all_columns, RealKind::double_precision);
+  }
+
+  [[nodiscard]] std::int64_t sample_bytes() const {
+    return (d_ + kernel_values(config_)) * kDouble;
+  }
+  [[nodiscard]] TimeModel model(std::int64_t n) const {
+    const auto mean = static_cast<double>(n) * static_cast<double>(n) / plan_.ranks;
+    return {rates_, plan_.grid, plan_.block,
+            mean > 0.0 ? static_cast<double>(local_elements(plan_, n, n)) / mean : 1.0};
+  }
+  [[nodiscard]] double values(double pairs) const {
+    return time_->kernel_values(pairs, static_cast<double>(d_), entry_flop_,
+                                RealKind::double_precision);
+  }
+  /// A product of K, evaluated anew, with so many vectors.
+  [[nodiscard]] double exact_product(double columns) const {
+    return values(0.5 * square()) +
+           time_->thin_products(square(), columns, RealKind::double_precision) +
+           time_->all_sum(static_cast<double>(n_) * columns * kDouble);
+  }
+
+  void stage(const std::string& name, std::vector<StageMemory::Item> items) {
+    items.push_back({"program, libraries, MPI", kProgramBytes});
+    items.push_back({"packed operands of BLAS", kPackingBytes});
+    items.push_back({"targets (whole)", (n_ + m_) * c_ * kDouble});
+    plan_.stages.push_back({name, std::move(items)});
+  }
+  void with_samples(const std::string& name, std::vector<StageMemory::Item> items) {
+    items.push_back({"samples of rows and columns", slices_});
+    items.push_back({"tile buffer", KernelMatrix<double>::kTileBytes});
+    stage(name, std::move(items));
+  }
+  void work(const char* phase, double flop, double bytes, double seconds) {
+    plan_.work.push_back({phase, flop, bytes, seconds});
+  }
+  void limit(const char* name, std::int64_t value, std::int64_t bound = kLargestInt) {
+    plan_.limits.push_back({name, value, bound});
+  }
+  [[nodiscard]] double square() const { return static_cast<double>(n_) * static_cast<double>(n_); }
+  [[nodiscard]] double pairs() const { return static_cast<double>(n_) * static_cast<double>(m_); }
+  /// Inner products of all pairs of training samples.
+  [[nodiscard]] double one_triangle() const { return square() * static_cast<double>(d_); }
+  [[nodiscard]] double cross_products(double repeats) const {
+    return 2.0 * repeats * pairs() * static_cast<double>(d_);
+  }
+
+  const RunConfig& config_;
+  Calibration rates_;
+  std::int64_t n_;
+  std::int64_t m_;
+  std::int64_t d_;
+  std::int64_t c_;
+  double entry_flop_;
+  std::int64_t rows_ = 0;  ///< of a training matrix on the rank that holds most
+  std::int64_t cols_ = 0;
+  std::int64_t slices_ = 0;
+  double file_bytes_ = 0.0;
+  std::optional<TimeModel> time_;
+  Plan plan_;
+};
+
+}  // namespace
+
+Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, PlannedCommand command,
+               const Calibration& rates) {
+  NTKFLOW_EXPECTS(!config.regression || config.regression->precision != Precision::automatic);
+  NTKFLOW_EXPECTS(!config.dynamics || config.dynamics->method != FlowMethod::automatic);
+  Planner planner(config, shape, ranks, rates);
+  planner.data();
+  if (command == PlannedCommand::gram || config.output.gram) {
+    planner.kernel_output();
+  }
+  if (config.output.gram_depths) {
+    planner.kernel_by_depth(config.kernel.architecture.depth);
+  }
+  if (command == PlannedCommand::gram) {
+    return planner.finished();
+  }
+  if (config.dynamics && config.dynamics->initial == InitialFunction::gaussian_process) {
+    planner.initial_function();
+  }
+  const bool is_krylov = config.dynamics && !is_spectral(config);
+  if (config.regression) {
+    planner.regression(*config.regression,
+                       is_krylov && config.dynamics->products == FlowProducts::stored);
+  }
+  if (is_krylov) {
+    planner.krylov_flow(*config.dynamics, config.regression ? &*config.regression : nullptr);
+  }
+  if (is_spectral(config) || config.spectrum) {
+    planner.eigensystem();
+  }
+  if (config.spectrum) {
+    planner.spectrum(*config.spectrum);
+  }
+  if (is_spectral(config)) {
+    planner.spectral_flow(*config.dynamics);
+  }
+  if (config.dynamics) {
+    planner.trajectory(*config.dynamics, config.output.predictions);
+  }
+  if (config.output.model) {
+    planner.model_output();
+  }
+  return planner.finished();
+}
+
+}  // namespace ntkflow::app
