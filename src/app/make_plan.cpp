@@ -9,6 +9,7 @@
 #include <ntkflow/base/contract.hpp>
 #include <ntkflow/base/error.hpp>
 #include <ntkflow/dist/block_cyclic.hpp>
+#include <ntkflow/dynamics/krylov_flow.hpp>
 #include <ntkflow/gram/kernel_matrix.hpp>
 #include <ntkflow/linalg/cholesky.hpp>
 #include <ntkflow/linalg/eigen.hpp>
@@ -23,12 +24,6 @@ namespace {
 
 constexpr std::int64_t kDouble = 8;
 constexpr std::int64_t kLargestInt = std::numeric_limits<int>::max();
-
-/// The most columns of a Krylov basis.
-std::int64_t krylov_most_columns(std::int64_t n, std::int64_t outputs, bool has_inverse) {
-  return std::min(n, has_inverse ? std::max<std::int64_t>(400, 50 * outputs)
-                                 : std::max<std::int64_t>(600, 100 * outputs));
-}
 
 /// The largest part that any rank holds of `size` indices dealt to `processes`.
 std::int64_t largest_local(std::int64_t size, std::int64_t block, int processes) {

@@ -15,6 +15,7 @@
 #define NTKFLOW_DTRSM NTKFLOW_FC_GLOBAL(dtrsm, DTRSM)
 #define NTKFLOW_SPOTRF NTKFLOW_FC_GLOBAL(spotrf, SPOTRF)
 #define NTKFLOW_DPOTRF NTKFLOW_FC_GLOBAL(dpotrf, DPOTRF)
+#define NTKFLOW_DSYEVD NTKFLOW_FC_GLOBAL(dsyevd, DSYEVD)
 
 extern "C" {
 void NTKFLOW_SGEMM(const char* transpose_a, const char* transpose_b, const int* m, const int* n,
@@ -43,6 +44,9 @@ void NTKFLOW_SPOTRF(const char* triangle, const int* n, float* a, const int* lda
                     std::size_t);
 void NTKFLOW_DPOTRF(const char* triangle, const int* n, double* a, const int* lda, int* info,
                     std::size_t);
+void NTKFLOW_DSYEVD(const char* job, const char* triangle, const int* n, double* a, const int* lda,
+                    double* w, double* work, const int* lwork, int* iwork, const int* liwork,
+                    int* info, std::size_t, std::size_t);
 }
 
 /// BLAS and LAPACK under their stems, one overload per precision. Column-major, local to a rank.
@@ -89,6 +93,15 @@ inline int potrf(char triangle, int n, float* a, int lda) {
 inline int potrf(char triangle, int n, double* a, int lda) {
   int info = 0;
   NTKFLOW_DPOTRF(&triangle, &n, a, &lda, &info, 1);
+  return info;
+}
+
+/// Eigenvalues into w, ascending, and eigenvectors over a. Returns LAPACK's info: 0, or positive
+/// when the iteration failed. With lwork = -1 the sizes of work and iwork are only asked for.
+inline int syevd(char job, char triangle, int n, double* a, int lda, double* w, double* work,
+                 int lwork, int* iwork, int liwork) {
+  int info = 0;
+  NTKFLOW_DSYEVD(&job, &triangle, &n, a, &lda, w, work, &lwork, iwork, &liwork, &info, 1, 1);
   return info;
 }
 

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <ntkflow/base/matrix.hpp>
+#include <ntkflow/base/monitor.hpp>
+#include <ntkflow/dist/communicator.hpp>
+#include <ntkflow/dynamics/flow.hpp>
+#include <ntkflow/dynamics/options.hpp>
+#include <ntkflow/linalg/block_krylov.hpp>
+#include <ntkflow/linalg/linear_operator.hpp>
+#include <ntkflow/linalg/local_eigen.hpp>
+
+namespace ntkflow {
+
+/// The kernel matrix K as a Krylov flow uses it. Needed while the flow is built, not later.
+struct KrylovOperators {
+  const LinearOperator* products = nullptr;  ///< K; with these products the space is built
+  const LinearOperator* inverse = nullptr;   ///< near (K + ridge I)^-1, or null: products alone
+  /// K to double precision, applied once to a few columns to measure the error of `products`; null
+  /// where these are in double themselves.
+  const LinearOperator* exact = nullptr;
+  double trace = 0.0;  ///< of K
+  /// Unit roundoff of the stored values that `products` uses; says when more steps cannot help.
+  double roundoff = 0.0;
+};
+
+/// How a Krylov flow was built; the same on all ranks.
+struct KrylovReport {
+  std::int64_t products = 0;        ///< applications of K, to one or two blocks each
+  std::int64_t solves = 0;          ///< applications of the inverse, to one block each
+  std::int64_t exact_products = 0;  ///< applications of the exact K
+  std::int64_t dimension = 0;       ///< of the space
+  /// Whether the estimate of what the space leaves out fell below the tolerance, or below the error
+  /// of the products themselves, before the space reached its largest dimension.
+  bool converged = false;
+  /// Largest over times and outputs of |K A_t + ridge A_t + exp(-t (K + ridge I)/N) r - r| / |r|
+  /// with the products used: the defect of the flow's own identity, both terms from the space.
+  double identity_error = 0.0;
+  // Wall time, the maximum over the ranks.
+  double product_seconds = 0.0;
+  double solve_seconds = 0.0;
+  double orthogonalisation_seconds = 0.0;
+  double estimate_seconds = 0.0;  ///< including the exact product
+};
+
+/// Gradient flow projected on an extended block Krylov space of the residual: no eigensolve of K,
+/// and no factorisation beyond the closed form's own.
+///
+///     A_t = Q phi_t(H) Q^T r,   H = Q^T (K + ridge I) Q.
+///
+/// All times come from one basis. The space starts with r and (K + ridge I)^-1 r, and with one
+/// random vector that finds lambda_max whatever r is. It grows until its error estimate is below
+/// the tolerance at all times. As in GradientFlow, Ritz values that are zero to rounding do not
+/// move.
+class KrylovFlow : public Flow {
+ public:
+  /// Collective over comm, which must outlive the flow, and over the operators' ranks.
+  ///
+  /// @param residual     r = y - f_0(X), [N x C], whole on every rank
+  /// @param closed_form  (K + ridge I)^-1 r as accurate as it is known, or null: the inverse is
+  /// applied. Read with an inverse only.
+  /// @param ridge        absolute
+  /// Throws NumericalError when an operator gives values that are not finite, InterruptedError when
+  /// the monitor asks to stop; both on all ranks.
+  KrylovFlow(const Communicator& comm, const KrylovOperators& operators,
+             const Matrix<double>& residual, const Matrix<double>* closed_form, double ridge,
+             const DynamicsOptions& options, Monitor& monitor);
+
+  [[nodiscard]] double lambda_max() const override { return lambda_max_; }
+  [[nodiscard]] Matrix<double> coefficients(std::span<const double> times) const override;
+  [[nodiscard]] Matrix<double> train_increment(std::span<const double> times) const override;
+
+  /// The times asked for, absolute.
+  [[nodiscard]] const std::vector<double>& times() const { return times_; }
+  /// For each of them an estimate of max |f_t(x) - exact f_t(x)| over test points and outputs, on
+  /// the safe side: see krylov_estimate.hpp in the sources.
+  [[nodiscard]] const std::vector<double>& error_estimate() const { return error_estimate_; }
+  [[nodiscard]] const KrylovReport& report() const { return report_; }
+
+ private:
+  /// The projected problem: eigensystem of H and U^T Q^T r.
+  struct Projected {
+    LocalEigenSystem eigen;
+    Matrix<double> modes;  ///< [m x C]
+  };
+  struct Estimator;
+  enum class Response { coefficients, train_increment };
+
+  [[nodiscard]] Projected project() const;
+  /// Coordinates in the basis of A_t or of K A_t, [m x (T C)]. A space without vectors gives none.
+  /// Local.
+  [[nodiscard]] Matrix<double> filtered(const Projected& projected, std::span<const double> times,
+                                        Response response) const;
+
+  const Communicator* comm_;
+  std::int64_t n_;
+  std::int64_t outputs_;
+  double ridge_;
+  ShiftedOperator shifted_;  ///< K + ridge I
+  std::optional<BlockKrylov> space_;
+  Projected projected_;
+  double lambda_max_ = 0.0;
+  std::vector<double> times_;
+  std::vector<double> error_estimate_;
+  KrylovReport report_;
+};
+
+/// The most basis vectors that a flow of n points and so many outputs may use; each takes 16 n
+/// bytes over all ranks. Local.
+std::int64_t krylov_most_columns(std::int64_t n, std::int64_t outputs, bool has_inverse);
+
+}  // namespace ntkflow
