@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -176,7 +177,7 @@ void spectral_dynamics(Run& run, const EigenSystem<double>& eigen) {
     }
   }
   const KernelOperator k(*run.training.matrix, run.report);
-  run.write_method(run, "spectral");
+  write_method(run, "spectral");
   follow(run, flow, times, "how far the flow's identity K A + exp(-t K / N) r = r is missed",
          [&](std::size_t, std::span<const double> batch, const Matrix<double>& coefficients) {
            return flow.identity_errors(k, batch, coefficients);
@@ -206,10 +207,12 @@ void krylov_dynamics(Run& run, std::optional<SolvedKernel> solved) {
   operators.trace = std::accumulate(diagonal.begin(), diagonal.end(), 0.0);
   operators.roundoff = 0.5 * (is_rounded ? double{std::numeric_limits<float>::epsilon()}
                                          : std::numeric_limits<double>::epsilon());
-  const KrylovFlow flow = report.untimed("krylov", [&] {
-    return KrylovFlow(run.comm, operators, run.residual,
-                      has_factor ? &solved->coefficients : nullptr, run.ridge, options, report);
+  const auto built_flow = report.untimed("krylov", [&] {
+    return std::make_unique<const KrylovFlow>(run.comm, operators, run.residual,
+                                              has_factor ? &solved->coefficients : nullptr,
+                                              run.ridge, options, report);
   });
+  const KrylovFlow& flow = *built_flow;
   solved.reset();  // the matrix has served
 
   const KrylovReport& built = flow.report();

@@ -178,7 +178,9 @@ Solved solve_or_fall_back(Run& run, std::string& reason) {
   return std::move(std::get<Solved>(attempt));
 }
 
-void warn_of_rounding(Run& run, const RegressionFit& fit, bool is_single) {
+void warn_of_rounding(Run& run, const RegressionFit& fit) {
+  // A refinement that converged has shown that rounding to single does not matter.
+  const bool is_single = run.problem.config.regression->precision == Precision::single_precision;
   const double noise =
       static_cast<double>(run.problem.train_size()) *
       (is_single ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon());
@@ -288,7 +290,7 @@ SolvedKernel regression_stage(Run& run) {
         "precision; "
         "rescale the targets or set regression.precision = \"double\"");
   }
-  warn_of_rounding(run, fit, solved.kernel.is_single);
+  warn_of_rounding(run, fit);
   write_fit(run, fit, reason);
   if (run.test) {
     predict_test_set(run, fit);
