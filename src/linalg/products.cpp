@@ -1,11 +1,14 @@
 #include "ntkflow/linalg/products.hpp"
 
+#include <cmath>
+#include <span>
+#include <vector>
+
 #include <ntkflow/base/contract.hpp>
 #include <ntkflow/base/narrow.hpp>
 #include <ntkflow/dist/collectively.hpp>
 
 #include "scalapack_abi.hpp"
-#include "workspace.hpp"
 
 namespace ntkflow {
 
@@ -30,15 +33,37 @@ void multiply(Transpose transpose_a, Transpose transpose_b, Real alpha, const Di
 template <class Real>
 double symmetric_norm(const DistMatrix<Real>& a) {
   NTKFLOW_EXPECTS(a.rows() == a.cols(), a.rows(), a.cols());
-  if (a.rows() == 0) {
-    return 0.0;
+  const auto local = a.local();
+  std::vector<double> sums;     // of whole columns
+  std::vector<double> of_rows;  // of this rank's rows, left of the diagonal
+  collectively(a.grid()->comm(), [&] {
+    sums.resize(static_cast<std::size_t>(a.rows()));
+    of_rows.resize(static_cast<std::size_t>(local.rows));
+  });
+  for (std::int64_t j_loc = 0; j_loc < local.cols; ++j_loc) {
+    const GlobalIndex j = a.col_map().to_global({j_loc});
+    const Real* column = local.column(j_loc);
+    double sum =
+        a.row_map().is_mine(j) ? std::abs(double{column[a.row_map().to_local(j).value]}) : 0.0;
+    double* rows = of_rows.data();
+#pragma omp simd reduction(+ : sum)
+    for (std::int64_t i = a.row_map().local_count_below({j.value + 1}); i < local.rows; ++i) {
+      const double value = std::abs(double{column[i]});
+      sum += value;
+      rows[i] += value;
+    }
+    sums[static_cast<std::size_t>(j.value)] = sum;
   }
-  const std::int64_t needed = norm_workspace(a.rows(), a.block(), a.grid()->shape());
-  AlignedBuffer<Real> work;
-  collectively(a.grid()->comm(),
-               [&] { work = AlignedBuffer<Real>(workspace_size(needed, 0.0, "p?lansy")); });
-  return static_cast<double>(scalapack::lansy('1', 'L', narrow<int>(a.rows(), "matrix rows"),
-                                              a.local().data, scalapack::describe(a), work.data()));
+  for (std::int64_t i_loc = 0; i_loc < local.rows; ++i_loc) {
+    const GlobalIndex i = a.row_map().to_global({i_loc});
+    sums[static_cast<std::size_t>(i.value)] += of_rows[static_cast<std::size_t>(i_loc)];
+  }
+  a.grid()->comm().sum(std::span(sums));
+  double norm = 0.0;
+  for (const double sum : sums) {
+    norm = sum > norm || std::isnan(sum) ? sum : norm;
+  }
+  return norm;
 }
 
 template void multiply(Transpose, Transpose, float, const DistMatrix<float>&,

@@ -15,8 +15,6 @@
 
 #define NTKFLOW_PSPOTRF NTKFLOW_FC_GLOBAL(pspotrf, PSPOTRF)
 #define NTKFLOW_PDPOTRF NTKFLOW_FC_GLOBAL(pdpotrf, PDPOTRF)
-#define NTKFLOW_PSLANSY NTKFLOW_FC_GLOBAL(pslansy, PSLANSY)
-#define NTKFLOW_PDLANSY NTKFLOW_FC_GLOBAL(pdlansy, PDLANSY)
 #define NTKFLOW_PSSYEVD NTKFLOW_FC_GLOBAL(pssyevd, PSSYEVD)
 #define NTKFLOW_PDSYEVD NTKFLOW_FC_GLOBAL(pdsyevd, PDSYEVD)
 #define NTKFLOW_PSGEMM NTKFLOW_FC_GLOBAL(psgemm, PSGEMM)
@@ -29,12 +27,6 @@ void NTKFLOW_PSPOTRF(const char* triangle, const int* n, float* a, const int* ia
                      const int* desc_a, int* info, std::size_t);
 void NTKFLOW_PDPOTRF(const char* triangle, const int* n, double* a, const int* ia, const int* ja,
                      const int* desc_a, int* info, std::size_t);
-float NTKFLOW_PSLANSY(const char* norm, const char* triangle, const int* n, const float* a,
-                      const int* ia, const int* ja, const int* desc_a, float* work, std::size_t,
-                      std::size_t);
-double NTKFLOW_PDLANSY(const char* norm, const char* triangle, const int* n, const double* a,
-                       const int* ia, const int* ja, const int* desc_a, double* work, std::size_t,
-                       std::size_t);
 void NTKFLOW_PSSYEVD(const char* job, const char* triangle, const int* n, float* a, const int* ia,
                      const int* ja, const int* desc_a, float* values, float* z, const int* iz,
                      const int* jz, const int* desc_z, float* work, const int* work_size,
@@ -101,15 +93,6 @@ inline int potrf(char triangle, int n, double* a, const Descriptor& desc_a) {
   int info = 0;
   NTKFLOW_PDPOTRF(&triangle, &n, a, &kFirst, &kFirst, desc_a.data(), &info, 1);
   return info;
-}
-
-inline float lansy(char norm, char triangle, int n, const float* a, const Descriptor& desc_a,
-                   float* work) {
-  return NTKFLOW_PSLANSY(&norm, &triangle, &n, a, &kFirst, &kFirst, desc_a.data(), work, 1, 1);
-}
-inline double lansy(char norm, char triangle, int n, const double* a, const Descriptor& desc_a,
-                    double* work) {
-  return NTKFLOW_PDLANSY(&norm, &triangle, &n, a, &kFirst, &kFirst, desc_a.data(), work, 1, 1);
 }
 
 /// Sizes of -1 make it a query: the sizes needed come back in work[0] and int_work[0].

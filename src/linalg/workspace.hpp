@@ -24,9 +24,6 @@ struct LocalSize {
 };
 LocalSize largest_local_size(std::int64_t n, std::int64_t block, GridShape grid);
 
-/// Values of workspace of p?lansy for the 1-norm on the neediest rank. Local.
-std::int64_t norm_workspace(std::int64_t n, std::int64_t block, GridShape grid);
-
 /// The size to allocate and pass, given our formula and the library's answer to a query (0 where it
 /// has none): the larger of the two plus the margin. Throws ResourceError above 2^31 - 1. Local.
 int workspace_size(std::int64_t formula, double query, const char* routine);

@@ -1,5 +1,6 @@
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include <support/tolerance.hpp>
@@ -69,6 +70,18 @@ TYPED_TEST(DistributedProductTest, SymmetricNormReadsLowerTriangle) {
 
     EXPECT_NEAR(norm, expected, ulp_bound<Real>(static_cast<double>(n), expected));
     EXPECT_TRUE(same_on_all_ranks(norm));
+  });
+}
+
+TYPED_TEST(DistributedProductTest, SymmetricNormOfNotANumberIsOne) {
+  using Real = TypeParam;
+  for_each_layout([](const auto& grid, std::int64_t n, std::int64_t block) {
+    for (const auto& [row, col] : {std::pair{n - 1, n / 2}, std::pair{n / 2, n / 2}}) {
+      const auto spoilt = [row = row, col = col](std::int64_t i, std::int64_t j) {
+        return i == row && j == col ? std::nan("") : RandomSymmetric{}(i, j);
+      };
+      EXPECT_TRUE(std::isnan(symmetric_norm(distribute_lower<Real>(grid, n, block, spoilt))));
+    }
   });
 }
 

@@ -62,12 +62,6 @@ TEST(EigenWorkspaceTest, BackTransformationWithBlockLargerThanMatrix) {
   EXPECT_EQ(eigen_workspace(5, 64, {1, 1}), 64 * 63 / 2 + 64 * 64 + 10);
 }
 
-TEST(NormWorkspaceTest, DocumentedFormula) {
-  EXPECT_EQ(norm_workspace(100, 10, {2, 2}), 2 * 50 + 50);
-  // 2 x 3: lcm 6, 5 local row blocks, ceil(5 / 3) = 2.
-  EXPECT_EQ(norm_workspace(100, 10, {2, 3}), 2 * 40 + 50 + 10 * 2);
-}
-
 TEST(WorkspaceSizeTest, LargerOfFormulaAndQueryPlusMargin) {
   EXPECT_EQ(workspace_size(100, 0.0, "p?x"), 100 + kWorkspaceMargin);
   EXPECT_EQ(workspace_size(100, 200.5, "p?x"), 201 + kWorkspaceMargin);

@@ -11,8 +11,8 @@ template <class Real>
 void multiply(Transpose transpose_a, Transpose transpose_b, Real alpha, const DistMatrix<Real>& a,
               const DistMatrix<Real>& b, Real beta, DistMatrix<Real>& c);
 
-/// ||A||_1 = ||A||_inf of a symmetric matrix of which the lower triangle is read (p?lansy).
-/// Collective over the grid.
+/// ||A||_1 = ||A||_inf of a symmetric matrix of which the lower triangle is read, summed in double;
+/// NaN if A holds one. Collective over the grid.
 template <class Real>
 double symmetric_norm(const DistMatrix<Real>& a);
 
