@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <span>
+#include <utility>
 
 #include <ntkflow/base/contract.hpp>
 #include <ntkflow/base/error.hpp>
@@ -14,8 +16,8 @@
 namespace ntkflow {
 namespace {
 
-/// What is left of a vector of length 1 after projection is rounding up to this length.
-double rounding_length(std::int64_t n) {
+/// What projection leaves of a vector is rounding up to this part of the vector's scale.
+double rounding_level(std::int64_t n) {
   return 32.0 * std::numeric_limits<double>::epsilon() * std::sqrt(static_cast<double>(n));
 }
 
@@ -28,20 +30,27 @@ Matrix<double> inner_products(const Communicator& comm, MatrixView<const double>
   return result;
 }
 
+/// Throws NumericalError on all ranks when a value is not finite.
 std::vector<double> column_lengths(const Communicator& comm, const Matrix<double>& w) {
   std::vector<double> lengths(static_cast<std::size_t>(w.cols()));
   for (std::int64_t j = 0; j < w.cols(); ++j) {
-    double sum = 0.0;
-    for (std::int64_t i = 0; i < w.rows(); ++i) {
-      sum += w.column(j)[i] * w.column(j)[i];
-    }
-    lengths[static_cast<std::size_t>(j)] = sum;
+    lengths[static_cast<std::size_t>(j)] =
+        std::inner_product(w.column(j), w.column(j) + w.rows(), w.column(j), 0.0);
   }
   comm.sum(lengths);
   for (double& length : lengths) {
+    if (!std::isfinite(length)) {
+      throw NumericalError(
+          "a product or solve with the kernel matrix gave values that are not finite; check the "
+          "inputs, or add ridge");
+    }
     length = std::sqrt(length);
   }
   return lengths;
+}
+
+double larger(double a, double b) {
+  return std::max(a, b);
 }
 
 /// A column after the first `count` of W, orthogonalised against these; its length.
@@ -83,7 +92,7 @@ BlockKrylov::BlockKrylov(const Communicator& comm, const LinearOperator& a,
     NTKFLOW_EXPECTS(inverse_start.rows() == n_ && inverse_start.cols() == start.cols(),
                     inverse_start.rows(), inverse_start.cols(), start.cols());
     Matrix<double> trial = start_.clone();
-    solved = orthonormalise(trial);
+    solved = orthonormalise(trial, column_lengths(comm, trial));
   }
   Matrix<double> candidates = allocate(rows_.size(), start.cols() + std::ssize(solved));
   std::copy_n(start_.data(), start_.size(), candidates.data());
@@ -91,7 +100,8 @@ BlockKrylov::BlockKrylov(const Communicator& comm, const LinearOperator& a,
     std::copy_n(inverse_start.column(solved[static_cast<std::size_t>(j)]) + rows_.begin,
                 rows_.size(), candidates.column(start.cols() + j));
   }
-  append(std::move(candidates), start.cols());
+  const std::vector<double> lengths = column_lengths(comm, candidates);
+  append(std::move(candidates), start.cols(), lengths);
 }
 
 bool BlockKrylov::extend() {
@@ -113,13 +123,21 @@ bool BlockKrylov::extend() {
     std::copy_n(solved.column(j) + rows_.begin, rows_.size(),
                 candidates.column(polynomial_.count + j));
   }
-  return !append(std::move(candidates), polynomial_.count).empty();
+  // The columns come from unit vectors and hold rounding errors as large as the operators are.
+  std::vector<double> scales = column_lengths(*comm_, candidates);
+  const auto middle = scales.begin() + polynomial_.count;
+  polynomial_scale_ = std::accumulate(scales.begin(), middle, polynomial_scale_, larger);
+  inverse_scale_ = std::accumulate(middle, scales.end(), inverse_scale_, larger);
+  std::fill(scales.begin(), middle, polynomial_scale_);
+  std::fill(middle, scales.end(), inverse_scale_);
+  append(std::move(candidates), polynomial_.count, scales);
+  return polynomial_.count + inverted_.count > 0;
 }
 
-std::vector<std::int64_t> BlockKrylov::append(Matrix<double> candidates,
-                                              std::int64_t polynomial_count) {
+void BlockKrylov::append(Matrix<double> candidates, std::int64_t polynomial_count,
+                         std::span<const double> scales) {
   Stopwatch watch;
-  const std::vector<std::int64_t> kept = orthonormalise(candidates);
+  const std::vector<std::int64_t> kept = orthonormalise(candidates, scales);
   const auto count = static_cast<std::int64_t>(kept.size());
   const auto polynomial = std::lower_bound(kept.begin(), kept.end(), polynomial_count);
   const std::int64_t begin = dimension_;
@@ -130,7 +148,7 @@ std::vector<std::int64_t> BlockKrylov::append(Matrix<double> candidates,
   exhausted_ = count == 0 || dimension_ == n_;
   orthogonalisation_seconds_ += watch.seconds();
   if (count == 0) {
-    return kept;
+    return;
   }
 
   const Matrix<double> added = whole_columns({begin, count});
@@ -159,39 +177,28 @@ std::vector<std::int64_t> BlockKrylov::append(Matrix<double> candidates,
     }
   }
   orthogonalisation_seconds_ += watch.seconds();
-  return kept;
 }
 
-std::vector<std::int64_t> BlockKrylov::orthonormalise(Matrix<double>& w) const {
-  const std::vector<double> lengths = column_lengths(*comm_, w);
-  std::vector<std::int64_t> kept;
-  for (std::int64_t j = 0; j < w.cols(); ++j) {
-    const double length = lengths[static_cast<std::size_t>(j)];
-    if (!std::isfinite(length)) {
-      throw NumericalError(
-          "a product or solve with the kernel matrix gave values that are not finite; check the "
-          "inputs, or add ridge");
-    }
-    if (length > 0.0) {
-      const auto to = static_cast<std::int64_t>(kept.size());
-      std::transform(w.column(j), w.column(j) + rows_.size(), w.column(to),
-                     [length](double value) { return value / length; });
-      kept.push_back(j);
-    }
-  }
+std::vector<std::int64_t> BlockKrylov::orthonormalise(Matrix<double>& w,
+                                                      std::span<const double> scales) const {
+  std::vector<std::int64_t> kept(static_cast<std::size_t>(w.cols()));
+  std::iota(kept.begin(), kept.end(), 0);
   // Twice is enough (Giraud, Langou, Rozloznik, van den Eshof 2005): what the first pass leaves of
   // a column beyond rounding is a new direction, which the second frees from the basis. A column
   // that shrinks in the second pass was rounding after all.
-  for (const double least : {rounding_length(n_), 0.5}) {
+  for (const bool first : {true, false}) {
     project_out(w.view().block(0, 0, rows_.size(), std::ssize(kept)));
     std::vector<std::int64_t> independent;
     for (std::int64_t j = 0; j < std::ssize(kept); ++j) {
-      const auto to = static_cast<std::int64_t>(std::ssize(independent));
+      const std::int64_t column = kept[static_cast<std::size_t>(j)];
+      const std::int64_t to = std::ssize(independent);
       const double length = orthogonalise_column(*comm_, w, to, j);
+      const double least =
+          first ? rounding_level(n_) * scales[static_cast<std::size_t>(column)] : 0.5;
       if (length > least && dimension_ + to < capacity_) {
         std::transform(w.column(j), w.column(j) + rows_.size(), w.column(to),
                        [length](double value) { return value / length; });
-        independent.push_back(kept[static_cast<std::size_t>(j)]);
+        independent.push_back(column);
       }
     }
     kept = std::move(independent);

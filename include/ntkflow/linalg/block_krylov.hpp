@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <ntkflow/base/matrix.hpp>
@@ -80,11 +81,13 @@ class BlockKrylov {
   /// W -= Q Q^T W.
   void project_out(MatrixView<double> w) const;
   /// Makes the columns of W orthonormal to the basis and to each other, packed to the front, and
-  /// returns the positions of those that are kept.
-  std::vector<std::int64_t> orthonormalise(Matrix<double>& w) const;
-  /// Puts what is new in candidates (local rows) for both chains into the basis. Returns the
-  /// positions of the candidates that are kept.
-  std::vector<std::int64_t> append(Matrix<double> candidates, std::int64_t polynomial_count);
+  /// returns the positions of those that are kept: those of which more is left than rounding of
+  /// vectors as long as `scales`, one for each column.
+  std::vector<std::int64_t> orthonormalise(Matrix<double>& w, std::span<const double> scales) const;
+  /// Puts what is new in candidates (local rows), those of the polynomial chain first, into the
+  /// basis.
+  void append(Matrix<double> candidates, std::int64_t polynomial_count,
+              std::span<const double> scales);
 
   const Communicator* comm_;
   const LinearOperator* a_;
@@ -100,6 +103,8 @@ class BlockKrylov {
   std::int64_t dimension_ = 0;
   Columns polynomial_;  ///< the last block of each chain
   Columns inverted_;
+  double polynomial_scale_ = 0.0;  ///< longest column so far that A and the inverse gave
+  double inverse_scale_ = 0.0;
   bool exhausted_ = false;
   std::int64_t products_ = 0;
   std::int64_t solves_ = 0;
