@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <ntkflow/base/aligned_buffer.hpp>
@@ -17,12 +18,12 @@
 namespace ntkflow::app {
 namespace {
 
-/// Each measurement is the median of so many, since somebody else may have the core meanwhile.
+/// Repeats of each measurement, since somebody else may have the core meanwhile.
 constexpr int kRepeats = 5;
 
-/// Median over repeats of the seconds that `work` takes on the slowest rank. Collective over comm.
+/// Seconds that `work` takes on the slowest rank, of each repeat, ascending. Collective over comm.
 template <class Work>
-double median_seconds(const Communicator& comm, Work&& work) {
+std::array<double, kRepeats> repeated_seconds(const Communicator& comm, Work&& work) {
   std::array<double, kRepeats> seconds{};
   for (double& time : seconds) {
     comm.barrier();
@@ -30,8 +31,13 @@ double median_seconds(const Communicator& comm, Work&& work) {
     work();
     time = comm.max(watch.seconds());
   }
-  std::nth_element(seconds.begin(), seconds.begin() + kRepeats / 2, seconds.end());
-  return seconds[kRepeats / 2];
+  std::sort(seconds.begin(), seconds.end());
+  return seconds;
+}
+
+template <class Work>
+double median_seconds(const Communicator& comm, Work&& work) {
+  return repeated_seconds(comm, std::forward<Work>(work))[kRepeats / 2];
 }
 
 /// Flop/s of a matrix product, on the slowest rank while all multiply.
@@ -97,26 +103,26 @@ Bandwidths memory_bandwidths(const Communicator& comm, double seconds, double mo
   return {bytes / read, bytes / fill};
 }
 
-/// Fills in latency and bandwidth of broadcasts between the ranks, from each in turn.
+/// Fills in latency and bandwidth of broadcasts between the ranks, from each in turn. The shortest
+/// repeat counts: a rank that waits for its core says nothing about the network.
 void measure_links(const Communicator& comm, Calibration& rates) {
   constexpr std::size_t kLargeBytes = std::size_t{1} << 20;
   constexpr int kInRow = 16;  // broadcasts from each rank in turn, since one alone need not wait
   std::vector<std::byte> buffer;
   collectively(comm, [&] { buffer.resize(kLargeBytes); });
   const auto broadcast = [&](std::size_t bytes, int count) {
-    return median_seconds(comm,
-                          [&] {
-                            for (int i = 0; i < count; ++i) {
-                              comm.broadcast(std::span(buffer).first(bytes), i % comm.size());
-                            }
-                          }) /
-           count;
+    const auto seconds = repeated_seconds(comm, [&] {
+      for (int i = 0; i < count; ++i) {
+        comm.broadcast(std::span(buffer).first(bytes), i % comm.size());
+      }
+    });
+    return seconds.front() / count;
   };
   const double small = broadcast(sizeof(double), kInRow);
   const double large = broadcast(kLargeBytes, 2);
   const int doublings = std::bit_width(static_cast<unsigned>(comm.size() - 1));
   rates.latency = small / doublings;
-  rates.link_bandwidth = static_cast<double>(kLargeBytes) / std::max(large - small, 1e-9);
+  rates.link_bandwidth = static_cast<double>(kLargeBytes) / large;
 }
 
 }  // namespace
