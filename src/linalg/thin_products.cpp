@@ -116,6 +116,20 @@ NTKFLOW_INLINE void add_dots_of_all(std::int64_t m, std::int64_t k, const Real* 
   }
 }
 
+/// Asks for m rows of the n columns at `a`, while others are worked on: they are too short for the
+/// processor to foresee them. Worth a tenth to a fifth of the time with 10 columns.
+template <class Real>
+NTKFLOW_INLINE void prefetch(std::int64_t m, std::int64_t n, const Real* a, std::int64_t lda) {
+  constexpr std::int64_t kLine = 64 / sizeof(Real);
+  constexpr int kToRead = 0;
+  constexpr int kSecondLevelCache = 2;
+  for (std::int64_t j = 0; j < n; ++j) {
+    for (std::int64_t i = 0; i < m; i += kLine) {
+      __builtin_prefetch(a + i + j * lda, kToRead, kSecondLevelCache);
+    }
+  }
+}
+
 template <class Real>
 NTKFLOW_INLINE void product_loops(const MatrixView<const Real>& a, const MatrixView<const Real>& x,
                                   const MatrixView<Real>& u) {
@@ -123,6 +137,8 @@ NTKFLOW_INLINE void product_loops(const MatrixView<const Real>& a, const MatrixV
     const std::int64_t m = std::min(kRows<Real>, a.rows - i);
     std::int64_t j = 0;
     for (; j + kTogether <= a.cols; j += kTogether) {
+      prefetch(m, std::min<std::int64_t>(kTogether, a.cols - kTogether - j),
+               a.column(j + kTogether) + i, a.ld);
       add_columns_of_all<kTogether>(m, x.cols, a.column(j) + i, a.ld, x.data + j, x.ld, u.data + i,
                                     u.ld);
     }
@@ -139,6 +155,8 @@ NTKFLOW_INLINE void transposed_loops(const MatrixView<const Real>& a,
     const std::int64_t m = std::min(kRows<Real>, a.rows - i);
     std::int64_t j = 0;
     for (; j + kTogether <= a.cols; j += kTogether) {
+      prefetch(m, std::min<std::int64_t>(kTogether, a.cols - kTogether - j),
+               a.column(j + kTogether) + i, a.ld);
       add_dots_of_all<kTogether>(m, x.cols, a.column(j) + i, a.ld, x.data + i, x.ld, v.data + j,
                                  v.ld);
     }
