@@ -11,7 +11,7 @@ namespace {
 constexpr double kSpaceSafety = 6.0;
 constexpr double kDefectSafety = 2.0;
 constexpr double kProductSafety = 4.0;
-constexpr double kRoundingSafety = 10.0;
+constexpr double kRoundingSafety = 20.0;
 // The largest of some ten thousand values of a normal distribution, in standard deviations.
 constexpr double kLargestDeviation = 4.0;
 // Limits of the sum of a geometric series over its last term: a sequence that seems to have ended

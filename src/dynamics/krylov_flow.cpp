@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
 #include <limits>
 
 #include <ntkflow/base/contract.hpp>
@@ -141,8 +140,8 @@ struct KrylovFlow::Estimator {
     std::vector<double> largest(times.size(), 0.0);
     for (std::size_t begin = 0; begin < times.size(); begin += kTimesPerBatch) {
       const auto batch = times.subspan(begin, std::min(kTimesPerBatch, times.size() - begin));
-      Matrix<double> step = flow.filtered(flow.projected_, batch, Response::coefficients);
-      const Matrix<double> old = flow.filtered(before, batch, Response::coefficients);
+      Matrix<double> step = flow.coordinates(flow.projected_, batch);
+      const Matrix<double> old = flow.coordinates(before, batch);
       for (std::int64_t j = 0; j < step.cols(); ++j) {
         for (std::int64_t i = 0; i < old.rows(); ++i) {
           step.column(j)[i] -= old.column(j)[i];
@@ -165,7 +164,7 @@ struct KrylovFlow::Estimator {
     Matrix<double> squares(flow.outputs_, count);
     for (std::size_t begin = 0; begin < times.size(); begin += kTimesPerBatch) {
       const auto batch = times.subspan(begin, std::min(kTimesPerBatch, times.size() - begin));
-      const Matrix<double> y = flow.filtered(flow.projected_, batch, Response::coefficients);
+      const Matrix<double> y = flow.coordinates(flow.projected_, batch);
       Matrix<double> projected(y.rows(), y.cols());
       multiply<double>(Transpose::no, Transpose::no, 1.0, flow.space_->projection(), y.view(), 0.0,
                        projected.view());
@@ -187,8 +186,7 @@ struct KrylovFlow::Estimator {
     const auto n = flow.n_;
     const double shifted_trace = trace + flow.ridge_ * static_cast<double>(n);
     for (std::size_t k = 0; k < times.size(); ++k) {
-      const Matrix<double> y =
-          flow.filtered(flow.projected_, times.subspan(k, 1), Response::coefficients);
+      const Matrix<double> y = flow.coordinates(flow.projected_, times.subspan(k, 1));
       FlowScale scale;
       for (std::int64_t j = 0; j < y.cols(); ++j) {
         scale.norm = std::max(scale.norm, column_length(y, j));
@@ -214,8 +212,8 @@ struct KrylovFlow::Estimator {
     const RandomStream stream(0, kMixStream);
     Matrix<double> y(m, count + 1);
     for (std::int64_t k = 0; k < count; ++k) {
-      const Matrix<double> outputs = flow.filtered(
-          flow.projected_, times.subspan(static_cast<std::size_t>(k), 1), Response::coefficients);
+      const Matrix<double> outputs =
+          flow.coordinates(flow.projected_, times.subspan(static_cast<std::size_t>(k), 1));
       for (std::int64_t j = 0; j < outputs.cols(); ++j) {
         const double weight = stream.normal(static_cast<std::uint64_t>(j));
         for (std::int64_t i = 0; i < m; ++i) {
@@ -367,11 +365,11 @@ KrylovFlow::Projected KrylovFlow::project() const {
   return projected;
 }
 
-Matrix<double> KrylovFlow::filtered(const Projected& projected, std::span<const double> times,
-                                    Response response) const {
+Matrix<double> KrylovFlow::coordinates(const Projected& projected,
+                                       std::span<const double> times) const {
   const std::vector<double>& ritz = projected.eigen.values;
-  const auto m = static_cast<std::int64_t>(ritz.size());
-  Matrix<double> weighted(m, static_cast<std::int64_t>(times.size()) * outputs_);
+  const std::int64_t m = std::ssize(ritz);
+  Matrix<double> weighted(m, std::ssize(times) * outputs_);
   Matrix<double> result(m, weighted.cols());
   if (m == 0) {
     return result;
@@ -380,12 +378,10 @@ Matrix<double> KrylovFlow::filtered(const Projected& projected, std::span<const 
       static_cast<double>(n_) * std::numeric_limits<double>::epsilon() * ritz.back();
   for (std::int64_t i = 0; i < m; ++i) {
     const double lambda = ritz[static_cast<std::size_t>(i)];
-    const double gain = response == Response::coefficients ? 1.0 : lambda - ridge_;
-    for (std::size_t k = 0; lambda > null && k < times.size(); ++k) {
-      const double weight = gain * flow_filter(lambda, times[k], n_);
+    for (std::int64_t k = 0; lambda > null && k < std::ssize(times); ++k) {
+      const double weight = flow_filter(lambda, times[static_cast<std::size_t>(k)], n_);
       for (std::int64_t j = 0; j < outputs_; ++j) {
-        weighted.column(static_cast<std::int64_t>(k) * outputs_ + j)[i] =
-            weight * projected.modes.column(j)[i];
+        weighted.column(k * outputs_ + j)[i] = weight * projected.modes.column(j)[i];
       }
     }
   }
@@ -395,11 +391,19 @@ Matrix<double> KrylovFlow::filtered(const Projected& projected, std::span<const 
 }
 
 Matrix<double> KrylovFlow::coefficients(std::span<const double> times) const {
-  return space_->combine(filtered(projected_, times, Response::coefficients));
+  return space_->combine(coordinates(projected_, times));
 }
 
 Matrix<double> KrylovFlow::train_increment(std::span<const double> times) const {
-  return space_->combine(filtered(projected_, times, Response::train_increment));
+  const Matrix<double> y = coordinates(projected_, times);
+  Matrix<double> increment = space_->combine_image(y);
+  if (ridge_ != 0.0) {
+    const Matrix<double> a = space_->combine(y);
+    std::transform(increment.data(), increment.data() + increment.size(), a.data(),
+                   increment.data(),
+                   [this](double sum, double value) { return sum - ridge_ * value; });
+  }
+  return increment;
 }
 
 }  // namespace ntkflow

@@ -231,10 +231,19 @@ MatrixView<const double> BlockKrylov::image() const {
 }
 
 Matrix<double> BlockKrylov::combine(const Matrix<double>& y) const {
+  return combine_rows(basis(), y);
+}
+
+Matrix<double> BlockKrylov::combine_image(const Matrix<double>& y) const {
+  return combine_rows(image(), y);
+}
+
+Matrix<double> BlockKrylov::combine_rows(MatrixView<const double> b,
+                                         const Matrix<double>& y) const {
   NTKFLOW_EXPECTS(y.rows() == dimension_, y.rows(), dimension_);
   Matrix<double> whole = allocate(n_, y.cols());
   const MatrixView<double> mine = whole.view().block(rows_.begin, 0, rows_.size(), y.cols());
-  multiply<double>(Transpose::no, Transpose::no, 1.0, basis(), y.view(), 0.0, mine);
+  multiply<double>(Transpose::no, Transpose::no, 1.0, b, y.view(), 0.0, mine);
   comm_->sum(std::span(whole.data(), static_cast<std::size_t>(whole.size())));
   return whole;
 }

@@ -105,6 +105,7 @@ TEST(BlockKrylovTest, HoldsAnOrthonormalBasisAndItsProjection) {
       EXPECT_LE(distance_1(product(transpose(q), start), copy(space.start_coordinates())),
                 bound * norm_1(start));
       const auto image = product(problem.a.a, q);
+      EXPECT_LE(distance_1(space.combine_image(identity(m)), image), bound);
       for (std::int64_t j = 0; j < m; ++j) {
         for (std::int64_t i = 0; i < space.rows().size(); ++i) {
           EXPECT_NEAR(space.image()(i, j), image(space.rows().begin + i, j), bound);

@@ -72,6 +72,8 @@ class KrylovFlow : public Flow {
 
   [[nodiscard]] double lambda_max() const override { return lambda_max_; }
   [[nodiscard]] Matrix<double> coefficients(std::span<const double> times) const override;
+  /// K A_t with the products that built the space: where these are in single precision, the error
+  /// of one such product comes on top of the estimate.
   [[nodiscard]] Matrix<double> train_increment(std::span<const double> times) const override;
 
   /// The times asked for, absolute.
@@ -88,13 +90,11 @@ class KrylovFlow : public Flow {
     Matrix<double> modes;  ///< [m x C]
   };
   struct Estimator;
-  enum class Response { coefficients, train_increment };
 
   [[nodiscard]] Projected project() const;
-  /// Coordinates in the basis of A_t or of K A_t, [m x (T C)]. A space without vectors gives none.
-  /// Local.
-  [[nodiscard]] Matrix<double> filtered(const Projected& projected, std::span<const double> times,
-                                        Response response) const;
+  /// Coordinates of A_t in the basis, [m x (T C)]. A space without vectors gives none. Local.
+  [[nodiscard]] Matrix<double> coordinates(const Projected& projected,
+                                           std::span<const double> times) const;
 
   const Communicator* comm_;
   std::int64_t n_;

@@ -57,8 +57,9 @@ class BlockKrylov {
   /// Q and A Q, [rows().size() x m] here.
   [[nodiscard]] MatrixView<const double> basis() const;
   [[nodiscard]] MatrixView<const double> image() const;
-  /// Q Y for Y [m x k] whole on every rank; the result [n x k] likewise. Collective.
+  /// Q Y and A Q Y for Y [m x k] whole on every rank; the result [n x k] likewise. Collective.
   [[nodiscard]] Matrix<double> combine(const Matrix<double>& y) const;
+  [[nodiscard]] Matrix<double> combine_image(const Matrix<double>& y) const;
 
   /// How often A and the inverse were applied, to a block each time, and the wall time in them and
   /// in orthogonalisation on this rank.
@@ -78,6 +79,9 @@ class BlockKrylov {
   [[nodiscard]] Matrix<double> allocate(std::int64_t rows, std::int64_t cols) const;
   [[nodiscard]] Matrix<double> local_rows(const Matrix<double>& whole) const;
   [[nodiscard]] Matrix<double> whole_columns(Columns columns) const;
+  /// B Y, whole on every rank, for B of which each rank holds its rows.
+  [[nodiscard]] Matrix<double> combine_rows(MatrixView<const double> b,
+                                            const Matrix<double>& y) const;
   /// W -= Q Q^T W.
   void project_out(MatrixView<double> w) const;
   /// Makes the columns of W orthonormal to the basis and to each other, packed to the front, and
