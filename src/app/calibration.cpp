@@ -22,9 +22,9 @@ namespace {
 constexpr int kRepeats = 5;
 
 /// Seconds that `work` takes on the slowest rank, of each repeat, ascending. Collective over comm.
-template <class Work>
-std::array<double, kRepeats> repeated_seconds(const Communicator& comm, Work&& work) {
-  std::array<double, kRepeats> seconds{};
+template <int repeats, class Work>
+std::array<double, repeats> repeated_seconds(const Communicator& comm, Work&& work) {
+  std::array<double, repeats> seconds{};
   for (double& time : seconds) {
     comm.barrier();
     const Stopwatch watch;
@@ -37,7 +37,7 @@ std::array<double, kRepeats> repeated_seconds(const Communicator& comm, Work&& w
 
 template <class Work>
 double median_seconds(const Communicator& comm, Work&& work) {
-  return repeated_seconds(comm, std::forward<Work>(work))[kRepeats / 2];
+  return repeated_seconds<kRepeats>(comm, std::forward<Work>(work))[kRepeats / 2];
 }
 
 /// Flop/s of a matrix product, on the slowest rank while all multiply.
@@ -86,10 +86,13 @@ Bandwidths memory_bandwidths(const Communicator& comm, double seconds, double mo
   collectively(comm, [&] { buffer = AlignedBuffer<double>::zeroed(size); });
   double* values = buffer.data();
 
-  comm.barrier();
-  const Stopwatch watch;
-  std::fill_n(values, size, 1.0);
-  const double fill = comm.max(watch.seconds());
+  std::int64_t used = 0;  // each repeat writes to memory that none has written to
+  const std::int64_t part = size / kRepeats;
+  const double fill = median_seconds(comm, [&] {
+    std::fill_n(values + used, part, 1.0);
+    used += part;
+  });
+  std::fill_n(values + used, size - used, 1.0);
 
   double sum = 0.0;
   const double read = median_seconds(comm, [&] {
@@ -100,18 +103,19 @@ Bandwidths memory_bandwidths(const Communicator& comm, double seconds, double mo
     }
   });
   NTKFLOW_EXPECTS(sum == static_cast<double>(size), sum, size);  // and so the loop is not dropped
-  return {bytes / read, bytes / fill};
+  return {bytes / read, static_cast<double>(part) * sizeof(double) / fill};
 }
 
 /// Fills in latency and bandwidth of broadcasts between the ranks, from each in turn. The shortest
 /// repeat counts: a rank that waits for its core says nothing about the network.
 void measure_links(const Communicator& comm, Calibration& rates) {
+  constexpr int kLinkRepeats = 15;
   constexpr std::size_t kLargeBytes = std::size_t{1} << 20;
-  constexpr int kInRow = 16;  // broadcasts from each rank in turn, since one alone need not wait
+  constexpr int kInRow = 4;  // broadcasts from each rank in turn, since one alone need not wait
   std::vector<std::byte> buffer;
   collectively(comm, [&] { buffer.resize(kLargeBytes); });
   const auto broadcast = [&](std::size_t bytes, int count) {
-    const auto seconds = repeated_seconds(comm, [&] {
+    const auto seconds = repeated_seconds<kLinkRepeats>(comm, [&] {
       for (int i = 0; i < count; ++i) {
         comm.broadcast(std::span(buffer).first(bytes), i % comm.size());
       }

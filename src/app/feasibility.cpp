@@ -45,8 +45,8 @@ std::string fitting_settings(const RunConfig& config, const DataShape& shape,
 
 std::string memory_reason(const Plan& plan, const Target& target, const AvailableMemory& memory) {
   const StageMemory& stage = plan.peak_stage();
-  std::string reason = fmt::format("stage '{}' needs {} on each of {} ranks, and ", stage.stage,
-                                   bytes_text(stage.bytes()), plan.ranks);
+  std::string reason = fmt::format("stage '{}' needs {} of memory on each of {} ranks, and ",
+                                   stage.stage, bytes_text(stage.bytes()), plan.ranks);
   return reason + (memory.differs()
                        ? fmt::format("rank {} has {} available (others up to {})", memory.rank,
                                      bytes_text(memory.bytes), bytes_text(memory.largest))

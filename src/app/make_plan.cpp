@@ -174,10 +174,11 @@ class Planner {
     const bool is_single = options.precision == Precision::single_precision;
     const bool is_lookahead = options.factorization != Factorization::scalapack;
     const std::int64_t panel = (rows_ + cols_) * plan_.block * real_bytes;
-    with_samples("regression", {{"kernel matrix and its factor", rows_ * cols_ * real_bytes},
-                                {"panels of the factorisation", is_lookahead ? 2 * panel : panel},
-                                {"samples in single precision", is_single ? slices_ / 2 : 0},
-                                {"coefficients, residuals, f0", (8 * n_ + 3 * m_) * c_ * kDouble}});
+    with_samples("regression",
+                 {{"kernel matrix and its factor", rows_ * cols_ * real_bytes},
+                  {"panels of the factorisation", is_lookahead ? 2 * panel : shared(panel)},
+                  {"samples in single precision", is_single ? slices_ / 2 : 0},
+                  {"coefficients, residuals, f0", (8 * n_ + 3 * m_) * c_ * kDouble}});
     const auto n = static_cast<double>(n_);
     const auto columns = static_cast<double>(c_);
     const double steps = options.precision == Precision::mixed ? kRefinementSteps : 0.0;
@@ -211,10 +212,12 @@ class Planner {
     const std::int64_t workspace = eigen_workspace(n_, plan_.block, plan_.grid);
     // Alone, a rank leaves untouched what it would use to exchange eigenvectors.
     const std::int64_t idle = plan_.ranks == 1 ? matrix : 0;
-    with_samples("eigensystem", {{"kernel matrix", matrix * kDouble},
-                                 {"eigenvectors", matrix * kDouble},
-                                 {"workspace of p?syevd", (workspace - idle) * kDouble},
-                                 {"residuals, f0", (3 * n_ + m_) * c_ * kDouble}});
+    with_samples("eigensystem",
+                 {{"kernel matrix", matrix * kDouble},
+                  {"eigenvectors", matrix * kDouble},
+                  {"workspace of p?syevd", (workspace - idle) * kDouble},
+                  {"panels of the reduction", shared(2 * (rows_ + cols_) * plan_.block * kDouble)},
+                  {"residuals, f0", (3 * n_ + m_) * c_ * kDouble}});
     work("gram for eigen", one_triangle(), square() * kDouble / 2.0,
          values(0.5 * square()) + time_->fresh_memory(square() * kDouble));
     work("eigensystem", 9.0 * square() * static_cast<double>(n_), square() * kDouble,
@@ -353,10 +356,14 @@ class Planner {
     return cross_products(batches.count) + 2.0 * pairs() * batches.all_columns;
   }
   [[nodiscard]] double on_test_seconds(const Batches& batches) const {
-    return batches.count * values(pairs()) +
-           time_->thin_products(pairs(), batches.all_columns, RealKind::double_precision);
+    return batches.count * (values(pairs()) + time_->thin_products(pairs(), batches.mean_columns(),
+                                                                   RealKind::double_precision));
   }
 
+  /// Memory that ScaLAPACK takes only where there is someone to send to.
+  [[nodiscard]] std::int64_t shared(std::int64_t bytes) const {
+    return plan_.ranks > 1 ? bytes : 0;
+  }
   [[nodiscard]] std::int64_t sample_bytes() const {
     return (d_ + kernel_values(config_)) * kDouble;
   }

@@ -41,31 +41,31 @@ inline constexpr std::int64_t kCheckedColumns = 50;
 
 /// First use of hundreds of megabytes against that of the calibration's buffer, which is apt to get
 /// pages that are still warm; virtual machines are slowest here, and least steady.
-inline constexpr double kFreshMemory = 0.2;
+inline constexpr double kFreshMemory = 0.1;
+inline constexpr double kLeastFreshRate = 0.4e9;
 /// Inner products of a tile of 512 x 256 kernel values, of the rate of a large matrix product.
 inline constexpr double kTileProduct = 0.9;
-/// A tile times a few vectors.
-inline constexpr double kThinProduct = 0.25;
+/// Columns at which a product with few of them reaches half of the matrix-product rate.
+inline constexpr double kThinColumns = 30.0;
 /// The update behind a panel, of the matrix-product rate; and the panel itself.
 inline constexpr double kLookaheadUpdate = 0.9;
 inline constexpr double kScalapackUpdate = 0.8;
 inline constexpr double kPanel = 0.2;
 /// What of the panel look-ahead does not hide.
 inline constexpr double kPanelSeen = 0.5;
-/// Thin triangular solves and stored products against reading the matrix once per pass, and against
-/// the matrix product where many columns make them compute.
+/// Thin triangular solves and stored products against reading the matrix once per pass; where many
+/// columns make them compute, kThinColumns holds.
 inline constexpr double kSolveRead = 0.6;
 inline constexpr double kStoredRead = 0.7;
-inline constexpr double kManyColumns = 0.25;
 /// p?syevd: the reduction reads the trailing matrix once per column; the rest are products.
 inline constexpr double kReductionRead = 0.9;
 inline constexpr double kReductionFlop = 2.0 / 3.0;
 inline constexpr double kBackTransformFlop = 4.0;
-inline constexpr double kEigenProduct = 0.4;
+inline constexpr double kEigenProduct = 0.7;
 /// Broadcasts and sums of p?syevd per column.
 inline constexpr double kEigenMessages = 6.0;
 /// Products of distributed matrices.
-inline constexpr double kLargeProduct = 0.6;
+inline constexpr double kLargeProduct = 0.8;
 /// Copying between triangles, which strides through one of them.
 inline constexpr double kMirrorRead = 0.3;
 /// Samples, counted in doubles: surveyed once by all ranks, with decompression and hashing; loaded

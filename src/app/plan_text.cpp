@@ -33,14 +33,16 @@ std::string memory_text(const Plan& plan, const Target& target) {
 }
 
 std::string work_text(const Plan& plan) {
+  constexpr const char* kRow = "  {:<18} {:14.1f} {:>12} {:14.2f}\n";
   std::string text = fmt::format("  {:<18} {:>14} {:>12} {:>14}\n", "work of all ranks", "GFLOP",
                                  "stored", "about seconds");
+  double flop = 0.0;
   for (const PhaseWork& work : plan.work) {
-    text += fmt::format("  {:<18} {:14.1f} {:>12} {:14.2f}\n", work.phase, work.flop * 1e-9,
+    flop += work.flop;
+    text += fmt::format(kRow, work.phase, work.flop * 1e-9,
                         work.bytes > 0.0 ? bytes_text(work.bytes) : "-", work.seconds);
   }
-  return text +
-         fmt::format("  {:<18} {:>14} {:>12} {:14.2f}\n", "total", "", "", plan.total_seconds());
+  return text + fmt::format(kRow, "total", flop * 1e-9, "-", plan.total_seconds());
 }
 
 std::string limits_text(const Plan& plan) {

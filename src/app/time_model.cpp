@@ -8,6 +8,11 @@
 namespace ntkflow::app {
 namespace {
 
+/// Fraction of the matrix-product rate of products with so many columns.
+double thin_fraction(double columns) {
+  return columns / (columns + kThinColumns);
+}
+
 double doublings(double ranks) {
   return std::ceil(std::log2(std::max(1.0, ranks)));
 }
@@ -33,11 +38,12 @@ double TimeModel::kernel_values(double pairs, double dimension, double entry_flo
 }
 
 double TimeModel::thin_products(double entries, double columns, RealKind real) const {
-  return share_ * 2.0 * entries * columns / (ranks_ * product_rate(real) * kThinProduct);
+  return share_ * 2.0 * entries * columns / (ranks_ * product_rate(real) * thin_fraction(columns));
 }
 
 double TimeModel::fresh_memory(double bytes) const {
-  return share_ * bytes / (ranks_ * rates_.fresh_bandwidth * kFreshMemory);
+  return share_ * bytes /
+         (ranks_ * std::max(rates_.fresh_bandwidth * kFreshMemory, kLeastFreshRate));
 }
 
 double TimeModel::mirror(double n, RealKind real) const {
@@ -71,7 +77,7 @@ double TimeModel::scalapack_cholesky(double n, RealKind real) const {
 
 double TimeModel::solve(double n, double columns, RealKind real) const {
   const double read = n * n * bytes_of(real) / (rates_.read_bandwidth * kSolveRead);
-  const double compute = 2.0 * n * n * columns / (product_rate(real) * kManyColumns);
+  const double compute = 2.0 * n * n * columns / (product_rate(real) * thin_fraction(columns));
   const double vectors = 2.0 * n * columns * bytes_of(real);
   return share_ * std::max(read, compute) / ranks_ +
          panel_messages(4.0 * n / block_, vectors, vectors) + all_sum(n * columns * 8.0);
@@ -80,7 +86,7 @@ double TimeModel::solve(double n, double columns, RealKind real) const {
 double TimeModel::stored_product(double n, double columns, RealKind real) const {
   const double read = 0.5 * n * n * bytes_of(real) / (rates_.read_bandwidth * kStoredRead);
   const double compute =
-      2.0 * n * n * columns / (product_rate(RealKind::double_precision) * kManyColumns);
+      2.0 * n * n * columns / (product_rate(RealKind::double_precision) * thin_fraction(columns));
   return share_ * std::max(read, compute) / ranks_ + all_sum(n * columns * 8.0);
 }
 
