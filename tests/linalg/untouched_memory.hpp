@@ -2,10 +2,13 @@
 
 #include <cmath>
 #include <cstdint>
+#include <string_view>
 
 #if defined(__linux__)
 #include <sys/prctl.h>
 #endif
+
+#include <ntkflow/dist/communicator.hpp>
 
 // Matrices larger than a test may use: memory of zeros becomes real page by page at the first
 // write, and reads of the rest share one page.
@@ -28,6 +31,15 @@ class SmallPages {
 #endif
   }
 };
+
+/// Why this process should not run a test on such a matrix; empty where it should.
+inline std::string_view no_place_for_large_matrix() {
+#if !defined(__OPTIMIZE__)
+  return "takes minutes without optimisation";
+#else
+  return Communicator::world().size() > 1 ? "one rank holds the most" : "";
+#endif
+}
 
 /// An order at which a square matrix takes a little more than 2^31 bytes.
 template <class Real>
