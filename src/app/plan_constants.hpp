@@ -35,12 +35,13 @@ inline constexpr std::int64_t kCheckedColumns = 50;
 // Time.
 
 // Fractions of the measured rates that the parts of a run reach, and the few rates that are not
-// measured. Fitted to the timings of `ntkflow run` on MNIST (N = 2,000, 4,000, 10,000, M = 2,000,
-// 10,000; one and two ranks, OpenBLAS 0.3.21, AVX-512), where `ntkflow_bench_gram` and
-// `ntkflow_bench_cholesky` give the same within the noise of that machine.
+// measured. Fitted to the timings of `ntkflow run` on MNIST with p?potrf and p?syevd (N = 4,000 and
+// 10,000, M = 2,000 and 10,000; one and two ranks, OpenBLAS 0.3.21, AVX-512); those of the
+// look-ahead factorisation, of mirroring, of stored products and of messages are estimates.
 
 /// First use of hundreds of megabytes against that of the calibration's buffer, which is apt to get
-/// pages that are still warm; virtual machines are slowest here, and least steady.
+/// pages that are still warm; virtual machines are slowest here, and least steady. And the rate, in
+/// bytes/s, that is taken at least.
 inline constexpr double kFreshMemory = 0.1;
 inline constexpr double kLeastFreshRate = 0.4e9;
 /// Inner products of a tile of 512 x 256 kernel values, of the rate of a large matrix product.
