@@ -55,11 +55,13 @@ std::int64_t factor_scalapack(DistMatrix<Real>& a) {
 
 std::int64_t automatic_block_size(std::int64_t n, GridShape grid) {
   constexpr std::int64_t kSmallest = 16;
-  constexpr std::int64_t kLargest = 128;
-  constexpr std::int64_t kBlocksPerProcess = 4;
-  const std::int64_t processes = std::max(grid.rows, grid.cols);
-  return std::clamp(n / (kBlocksPerProcess * processes) / kSmallest * kSmallest, kSmallest,
-                    kLargest);
+  constexpr std::int64_t kNarrow = 128;
+  constexpr std::int64_t kWide = 256;
+  const std::int64_t per_process = n / std::max(grid.rows, grid.cols);
+  if (per_process >= 16 * kWide) {
+    return kWide;
+  }
+  return std::clamp(per_process / 4 / kSmallest * kSmallest, kSmallest, kNarrow);
 }
 
 void check_cholesky_size(std::int64_t n, std::int64_t block, GridShape grid) {

@@ -70,10 +70,18 @@ TEST(WorkspaceSizeTest, LargerOfFormulaAndQueryPlusMargin) {
 }
 
 TEST(AutomaticBlockSizeTest, SmallMatricesStillGiveEveryProcessBlocks) {
-  EXPECT_EQ(automatic_block_size(10000, {1, 2}), 128);
   EXPECT_EQ(automatic_block_size(0, {1, 1}), 16);
   EXPECT_EQ(automatic_block_size(1, {1, 6}), 16);
   EXPECT_EQ(automatic_block_size(400, {1, 2}), 48);
+  EXPECT_EQ(automatic_block_size(4000, {1, 2}), 128);
+}
+
+TEST(AutomaticBlockSizeTest, WideWhereEveryProcessHasSixteen) {
+  EXPECT_EQ(automatic_block_size(4095, {1, 1}), 128);
+  EXPECT_EQ(automatic_block_size(4096, {1, 1}), 256);
+  EXPECT_EQ(automatic_block_size(8191, {1, 2}), 128);
+  EXPECT_EQ(automatic_block_size(8192, {2, 1}), 256);
+  EXPECT_EQ(automatic_block_size(60000, {2, 4}), 256);
 }
 
 }  // namespace
