@@ -15,7 +15,6 @@
 #include "command_line.hpp"
 #include "commands.hpp"
 #include "fail_together.hpp"
-#include "stop_signal.hpp"
 
 namespace {
 

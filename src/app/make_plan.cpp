@@ -156,17 +156,20 @@ class Planner {
   void initial_function() {
     const std::int64_t points = n_ + m_;
     const std::int64_t matrix = local_elements(plan_, points, points);
-    with_samples("initial function", {{"NNGP matrix", matrix * kDouble},
-                                      {"samples of the joint matrix", 2 * slices_},
-                                      {"draws", 4 * points * c_ * kDouble}});
+    with_samples("initial function",
+                 {{"NNGP matrix", matrix * kDouble},
+                  {"samples of the joint matrix", 2 * slices_},
+                  {"panels of the factorisation",
+                   lookahead_workspace_bytes(points, plan_.block, plan_.grid, kDouble)},
+                  {"draws", 4 * points * c_ * kDouble}});
     const auto order = static_cast<double>(points);
     const double bytes = order * order * kDouble;
     const TimeModel time = model(points);
     work("initial function", order * order * (static_cast<double>(d_ + c_) + order / 3.0), bytes,
          time.kernel_values(0.5 * order * order, static_cast<double>(d_), entry_flop_,
                             RealKind::double_precision) +
-             time.fresh_memory(bytes) + time.scalapack_cholesky(order, RealKind::double_precision));
-    limit("p?potrf: local elements of the NNGP matrix", matrix);
+             time.fresh_memory(bytes) + time.lookahead_cholesky(order, RealKind::double_precision));
+    limit("ScaLAPACK: local elements of the NNGP matrix", matrix);
   }
 
   /// @param keeps_kernel  whether the other triangle keeps K for the Krylov method.
@@ -175,12 +178,13 @@ class Planner {
     const auto real_bytes = static_cast<std::int64_t>(real);
     const bool is_single = options.precision == Precision::single_precision;
     const bool is_lookahead = options.factorization != Factorization::scalapack;
-    const std::int64_t panel = (rows_ + cols_) * plan_.block * real_bytes;
-    with_samples("regression",
-                 {{"kernel matrix and its factor", rows_ * cols_ * real_bytes},
-                  {"panels of the factorisation", is_lookahead ? 2 * panel : shared(panel)},
-                  {"samples in single precision", is_single ? slices_ / 2 : 0},
-                  {"coefficients, residuals, f0", (8 * n_ + 3 * m_) * c_ * kDouble}});
+    const std::int64_t panels =
+        is_lookahead ? lookahead_workspace_bytes(n_, plan_.block, plan_.grid, real_bytes)
+                     : shared((rows_ + cols_) * plan_.block * real_bytes);
+    with_samples("regression", {{"kernel matrix and its factor", rows_ * cols_ * real_bytes},
+                                {"panels of the factorisation", panels},
+                                {"samples in single precision", is_single ? slices_ / 2 : 0},
+                                {"coefficients, residuals, f0", (8 * n_ + 3 * m_) * c_ * kDouble}});
     const auto n = static_cast<double>(n_);
     const auto columns = static_cast<double>(c_);
     const double steps = options.precision == Precision::mixed ? kRefinementSteps : 0.0;
@@ -204,7 +208,7 @@ class Planner {
       work("test predictions", cross_products(1) + 2.0 * pairs() * columns, 0.0,
            values(pairs()) + time_->thin_products(pairs(), columns, RealKind::double_precision));
     }
-    limit("p?potrf, p?trsm: local elements of the matrix", rows_ * cols_);
+    limit("ScaLAPACK: local elements of the matrix", rows_ * cols_);
     limit("MPI: values of a panel", std::max(rows_, cols_) * plan_.block);
     file_bytes_ += static_cast<double>((n_ + m_) * c_ * kDouble);
   }
@@ -264,12 +268,19 @@ class Planner {
     const bool is_mixed = solved != nullptr && real == RealKind::single_precision;
     const bool is_regenerated = options.products == FlowProducts::regenerated;
     const bool stores = solved != nullptr || !is_regenerated;
-    const std::int64_t basis = krylov_most_columns(n_, c_, solved != nullptr);
+    // A random vector accompanies the outputs.
+    const double columns = static_cast<double>(c_) + 1.0;
+    const double width = solved != nullptr ? 2.0 * columns : columns;
+    const double applications = solved == nullptr ? kApplicationsWithoutInverse : kApplications;
+    const double dimension = std::min(static_cast<double>(n_), applications * width);
+    const auto basis = static_cast<std::int64_t>(dimension);
+    const std::int64_t most = krylov_most_columns(n_, c_, solved != nullptr);
     const std::int64_t local_basis = 2 * (n_ / plan_.ranks + plan_.block) * basis * kDouble;
+    // Replicated: the projected matrix, its eigenvectors before and now, the eigensolver's own.
+    const std::int64_t projected = 6 * basis * basis * kDouble;
     const std::int64_t matrix = stores ? rows_ * cols_ * real_bytes : 0;
     const char* matrix_name = solved != nullptr ? "kernel matrix and its factor" : "kernel matrix";
     const auto n = static_cast<double>(n_);
-    const auto columns = static_cast<double>(c_);
 
     if (solved == nullptr && !is_regenerated) {
       work("gram", one_triangle(), square() * kDouble,
@@ -278,11 +289,8 @@ class Planner {
     }
     with_samples("krylov", {{matrix_name, matrix},
                             {"basis and its products", local_basis},
-                            {"blocks of vectors", 16 * n_ * c_ * kDouble}});
-    const double width = solved != nullptr ? 2.0 * columns : columns;
-    const double applications = solved == nullptr ? kApplicationsWithoutInverse
-                                : is_mixed        ? kApplicationsMixed
-                                                  : kApplicationsDouble;
+                            {"projected problem", projected},
+                            {"blocks of vectors", 16 * n_ * (c_ + 1) * kDouble}});
     const double product =
         is_regenerated ? exact_product(width) : time_->stored_product(n, width, real);
     const double product_flop = (is_regenerated ? one_triangle() : 0.0) + 2.0 * square() * width;
@@ -295,25 +303,30 @@ class Planner {
       solve_flop = (1.0 + steps + checks) * 2.0 * square() * columns + checks * one_triangle();
     }
     // Every new vector is made orthogonal to all others twice.
-    const double orthogonal = 4.0 * n * static_cast<double>(basis) * static_cast<double>(basis);
+    const double orthogonal = 4.0 * n * dimension * dimension;
     work("krylov products", applications * product_flop, 0.0, applications * product);
     if (solved != nullptr) {
       work("krylov solves", applications * solve_flop, 0.0, applications * solve);
     }
     work("krylov basis", orthogonal, 0.0, time_->large_products(orthogonal));
     const Batches batches = batches_of(options);
-    with_samples("dynamics",
-                 {{matrix_name, matrix},
-                  {"basis and its products", local_basis},
+    with_samples("dynamics",  // the matrix is gone by then
+                 {{"basis and its products", local_basis},
+                  {"projected problem", projected},
                   {"a batch of times on the training set", 5 * n_ * batches.columns * kDouble},
                   {"a batch of times on the test set", 4 * m_ * batches.columns * kDouble}});
     const double checked =
         is_mixed && !is_regenerated
             ? static_cast<double>(std::min<std::int64_t>(kCheckedColumns, options.times.size()))
             : 0.0;
-    work("krylov estimate", checked > 0.0 ? one_triangle() + 2.0 * square() * checked : 0.0, 0.0,
-         checked > 0.0 ? exact_product(checked) : 0.0);
-    const double expansion = 4.0 * n * static_cast<double>(basis) * batches.all_columns;
+    // The eigensolver's tridiagonalisation and back transformation, once for every block, on every
+    // rank.
+    const double eigenproblems = kEigenproblemFlop * applications * std::pow(dimension, 3) / 4.0;
+    limit("xSYEVD: values of workspace", 1 + 6 * most + 2 * most * most);
+    work(
+        "krylov estimate", checked > 0.0 ? one_triangle() + 2.0 * square() * checked : 0.0, 0.0,
+        time_->small_eigenproblems(eigenproblems) + (checked > 0.0 ? exact_product(checked) : 0.0));
+    const double expansion = 4.0 * n * dimension * batches.all_columns;
     work("dynamics", expansion + on_test_flop(batches), 0.0,
          time_->large_products(expansion) +
              batches.count * time_->all_sum(n * batches.mean_columns() * kDouble) +

@@ -26,11 +26,13 @@ inline constexpr double kConditionSolves = 5.0;
 inline constexpr double kRefinementSteps = 2.0;
 /// Applications of K, each of two blocks of columns, until the Krylov space with an inverse is
 /// large enough; without one, of one block.
-inline constexpr double kApplicationsDouble = 20.0;
-inline constexpr double kApplicationsMixed = 13.0;
-inline constexpr double kApplicationsWithoutInverse = 60.0;
+inline constexpr double kApplications = 22.0;
+inline constexpr double kApplicationsWithoutInverse = 64.0;
+/// Flop of a symmetric eigenproblem of order m, over m^3; its rate, of the matrix-product rate.
+inline constexpr double kEigenproblemFlop = 5.0;
+inline constexpr double kEigenproblemRate = 0.25;
 /// Columns of the product that checks the flow at the end.
-inline constexpr std::int64_t kCheckedColumns = 50;
+inline constexpr std::int64_t kCheckedColumns = 33;
 
 // Time.
 

@@ -150,11 +150,15 @@ bool Report::stop_requested() const {
   return stop_signal_received();
 }
 
-void Report::begin_phase(const std::string& name) {
-  if (comm_->max(std::int64_t{stop_requested() ? 1 : 0}) != 0) {
+void Report::stop_if_requested(const std::string& next_phase) const {
+  const bool is_last = next_phase == "write";
+  if (!is_last && comm_->max(std::int64_t{stop_requested() ? 1 : 0}) != 0) {
     throw InterruptedError(
-        fmt::format("stopped on request before the phase '{}'; nothing is written", name));
+        fmt::format("stopped on request before the phase '{}'; nothing is written", next_phase));
   }
+}
+
+void Report::begin_phase(const std::string& name) {
   current_ = name;
   tenth_ = 0;
   last_shown_ = 0.0;
@@ -188,6 +192,9 @@ void Report::progress(std::int64_t done, std::int64_t total) {
   // One line per tenth, for phases long enough that somebody may wonder.
   constexpr double kLongSeconds = 10.0;
   const int tenth = static_cast<int>(fraction * 10.0);
+  if (tenth + 1 < tenth_) {
+    tenth_ = 0;  // the next step of several
+  }
   if (tenth > tenth_ && seconds > kLongSeconds && tenth < 10) {
     line(fmt::format("  {:<18} {:3d} %  {:8.1f} s", current_, 10 * tenth, seconds));
   }

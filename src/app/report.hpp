@@ -49,6 +49,7 @@ class Report : public Monitor {
   /// them was asked to stop.
   template <class Work>
   auto phase(const PhaseWork& planned, Work&& work) {
+    stop_if_requested(planned.phase);
     begin_phase(planned.phase);
     if constexpr (std::is_void_v<decltype(work())>) {
       std::forward<Work>(work)();
@@ -64,6 +65,7 @@ class Report : public Monitor {
   /// follow as record(). Collective.
   template <class Work>
   auto untimed(const std::string& name, Work&& work) {
+    stop_if_requested(name);
     begin_phase(name);
     auto result = std::forward<Work>(work)();
     current_.clear();
@@ -75,6 +77,10 @@ class Report : public Monitor {
   [[nodiscard]] const std::vector<Phase>& phases() const noexcept { return phases_; }
   /// The timing table as text, with the predicted times.
   [[nodiscard]] std::string timing_table() const;
+
+  /// Throws InterruptedError on all ranks if one of them was asked to stop; the writing of finished
+  /// results is not stopped. Collective over comm.
+  void stop_if_requested(const std::string& next_phase) const;
 
  private:
   void begin_phase(const std::string& name);

@@ -54,7 +54,7 @@ void draw_initial_function(Run& run) {
     auto outcome = run.report.phase(work, [&] {
       return draw_gaussian_process(
           load_joint_nngp(run.problem).assemble_symmetric(Triangle::lower, run.report),
-          run.problem.train_size(), outputs, dynamics->seed);
+          run.problem.train_size(), outputs, dynamics->seed, run.report);
     });
     if (const auto* failure = std::get_if<NotPositiveDefinite>(&outcome)) {
       const std::int64_t position = failure->order - 1;

@@ -7,24 +7,27 @@ namespace {
 
 volatile std::sig_atomic_t received = 0;
 
-void remember(int signal) {
-  received = signal;
+void set_handler(int signal, void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sigaction(signal, &action, nullptr);
 }
 
-void watch(int signal, int flags) {
-  struct sigaction action {};
-  action.sa_handler = remember;
-  action.sa_flags = flags | SA_RESTART;
-  sigaction(signal, &action, nullptr);
+void remember(int signal) {
+  received = signal;
+  if (signal != SIGUSR1) {
+    set_handler(SIGINT, SIG_DFL);
+    set_handler(SIGTERM, SIG_DFL);
+  }
 }
 
 }  // namespace
 
 void watch_stop_signals() {
-  const int once = static_cast<int>(SA_RESETHAND);
-  watch(SIGINT, once);
-  watch(SIGTERM, once);
-  watch(SIGUSR1, 0);  // a batch system may send it to every step of a job, and more than once
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) {
+    set_handler(signal, remember);
+  }
 }
 
 bool stop_signal_received() {

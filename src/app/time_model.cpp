@@ -103,6 +103,10 @@ double TimeModel::large_products(double flop) const {
   return share_ * flop / (ranks_ * rates_.product_double * kLargeProduct);
 }
 
+double TimeModel::small_eigenproblems(double flop) const {
+  return flop / (rates_.product_double * kEigenproblemRate);
+}
+
 double TimeModel::all_sum(double bytes) const {
   return ranks_ > 1 ? 2.0 * (doublings(ranks_) * rates_.latency + bytes / rates_.link_bandwidth)
                     : 0.0;

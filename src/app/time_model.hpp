@@ -13,7 +13,7 @@ enum class RealKind : std::int64_t { single_precision = 4, double_precision = 8 
 
 /// Seconds that the parts of a run take on a machine of given rates, from their flops, bytes and
 /// messages. Every part runs at a fraction of a rate that `calibrate` measures; these fractions are
-/// in one table at the head of time_model.cpp. All members are Local.
+/// in one table, plan_constants.hpp. All members are Local.
 class TimeModel {
  public:
   /// @param share  of an n x n matrix on the rank that holds most, over the mean: its work sets the
@@ -41,6 +41,8 @@ class TimeModel {
   [[nodiscard]] double eigensystem(double n) const;
   /// Distributed products of large matrices (p?gemm, orthogonalisation), by their flop.
   [[nodiscard]] double large_products(double flop) const;
+  /// Eigenproblems that every rank solves alone, by their flop.
+  [[nodiscard]] double small_eigenproblems(double flop) const;
   /// A sum over all ranks of so many bytes on each, which every rank ends with.
   [[nodiscard]] double all_sum(double bytes) const;
   /// Reading samples from files the first time, and again for the rows and columns of each rank.

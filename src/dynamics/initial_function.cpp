@@ -12,11 +12,11 @@ namespace ntkflow {
 
 std::variant<InitialValues, NotPositiveDefinite> draw_gaussian_process(
     DistMatrix<double> covariance, std::int64_t train_size, std::int64_t outputs,
-    std::uint64_t seed) {
+    std::uint64_t seed, Monitor& monitor) {
   const auto grid = covariance.grid();
   const std::int64_t points = covariance.rows();
   const std::int64_t block = covariance.block();
-  auto outcome = factor_cholesky(std::move(covariance));
+  auto outcome = factor_cholesky(std::move(covariance), Factorization::automatic, monitor);
   if (const auto* failure = std::get_if<NotPositiveDefinite>(&outcome)) {
     return *failure;
   }

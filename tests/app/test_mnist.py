@@ -19,16 +19,40 @@ ACCURACY = {
 
 @unittest.skipUnless((MNIST / "train-images-idx3-ubyte.gz").exists(), f"no MNIST in {MNIST}: run inputs/fetch_mnist.sh")
 class MnistTest(Case):
-    def test_accuracy(self):
-        data = f"""
+    DATA = f"""
 train = {{ inputs = "{MNIST}/train-images-idx3-ubyte.gz", targets = "{MNIST}/train-labels-idx1-ubyte.gz" }}
 test = {{ inputs = "{MNIST}/t10k-images-idx3-ubyte.gz", targets = "{MNIST}/t10k-labels-idx1-ubyte.gz" }}
 preprocess = ["unit_interval", "sphere"]
 """
+
+    def test_krylov_and_mixed_precision_against_the_eigensystem(self):
+        times = "times = { start = 1e-1, stop = 1e6, count = 15 }\n"
+        data = self.DATA + "train_size = 1000\ntest_size = 1000\n"
+        flows = {}
+        for name, regression, dynamics in (
+            ("spectral", "", ""),
+            ("krylov", "", 'method = "krylov"\n'),
+            ("mixed", 'precision = "mixed"\n', 'method = "krylov"\n'),
+            ("regenerated", 'precision = "mixed"\n', 'method = "krylov"\nproducts = "regenerated"\n'),
+            ("products", None, 'method = "krylov"\n'),
+        ):
+            config = self.config(data=data, regression=regression, dynamics=times + dynamics)
+            self.run_ok(["run", config, "--overwrite"], 2, timeout=300)
+            with h5py.File(self.folder / "out.h5") as file:
+                flows[name] = file["dynamics/test_prediction"][:], file["dynamics/error_estimate"][:]
+        for name, bound in (("krylov", 1e-9), ("mixed", 5e-6), ("regenerated", 1e-9), ("products", 1e-9)):
+            with self.subTest(name=name):
+                error = abs(flows[name][0] - flows["spectral"][0]).max(axis=(1, 2))
+                estimate = flows[name][1]
+                self.assertLessEqual(error.max(), bound)
+                self.assertLessEqual((error / estimate).max(), 1.0)
+                self.assertLessEqual(estimate.max(), 100 * error.max())
+
+    def test_accuracy(self):
         for size in SIZES:
             for kind in ("ntk", "nngp"):
                 with self.subTest(size=size, kind=kind):
-                    config = self.config(data=data + f"train_size = {size}\n")
+                    config = self.config(data=self.DATA + f"train_size = {size}\n")
                     self.run_ok(["run", config, "--overwrite", "--set", f"kernel.type={kind}"], 2, timeout=900)
                     with h5py.File(self.folder / "out.h5") as file:
                         attributes = file["regression"].attrs

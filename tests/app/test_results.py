@@ -103,6 +103,78 @@ class ResultsTest(Case):
         self.assertEqual(file["dynamics"].attrs["best_time_by_test_loss"], times[best])
         self.assertLess(file["dynamics"].attrs["error_estimate"], 1e-11)
 
+    def test_every_precision_and_method_agrees_with_numpy(self):
+        """Absolute bounds on the closed form and on f_t; the basis fills the space of so few samples."""
+        oracle = Oracle(self, 0.125)
+        cases = (  # regression, dynamics, bound of the closed form, of f_t
+            ('precision = "mixed"\n', 'method = "krylov"\n', 1e-11, 1e-5),
+            ('precision = "mixed"\n', 'method = "krylov"\nproducts = "regenerated"\n', 1e-11, 1e-9),
+            ('precision = "mixed"\n', 'method = "spectral"\n', 1e-11, 1e-10),
+            ('precision = "double"\nfactorization = "lookahead"\n', 'method = "krylov"\n', 1e-11, 1e-9),
+            ('precision = "double"\nfactorization = "scalapack"\n', 'method = "krylov"\n', 1e-11, 1e-9),
+            ('precision = "single"\n', 'method = "krylov"\n', 1e-3, 1e-3),
+        )
+        for regression, dynamics, bound, flow_bound in cases:
+            for ranks in (1, 2):
+                with self.subTest(regression=regression, dynamics=dynamics, ranks=ranks):
+                    stages = {**STAGES, "regression": STAGES["regression"] + regression}
+                    stages["dynamics"] += dynamics
+                    del stages["spectrum"]
+                    self.run_ok(["run", self.config(**stages), "--overwrite"], ranks)
+                    with h5py.File(self.folder / "out.h5") as file:
+                        self.check_flow(file, oracle, flow_bound)
+                        prediction = file["regression/test_prediction"][:]
+                        np.testing.assert_allclose(prediction, oracle.prediction, atol=bound)
+                        attributes = file["regression"].attrs
+                        self.assertIn(f'"{attributes["precision"]}"', regression)
+                        self.assertEqual(len(attributes["refinement_history"]), attributes["refinement_steps"] + 1)
+                        self.assertEqual(attributes["refinement_steps"] > 0, "mixed" in regression)
+                        self.assertIn(f'"{file["dynamics"].attrs["method"]}"', dynamics)
+
+    def check_flow(self, file, oracle, bound):
+        estimate = file["dynamics/error_estimate"][:]
+        self.assertEqual(file["dynamics"].attrs["error_estimate"], estimate.max())
+        for i, t in enumerate(file["dynamics/time"][:]):
+            on_train, on_test = oracle.flow(t)
+            prediction = file["dynamics/test_prediction"][i]
+            np.testing.assert_allclose(prediction, on_test, atol=bound)
+            if file["dynamics"].attrs["method"] == "krylov":
+                # NumPy's own error, of its kernel through arccos and of its eigensystem, comes on top
+                self.assertLessEqual(abs(prediction - on_test).max(), estimate[i] + 1e-10)
+            self.assertAlmostEqual(file["dynamics/train_loss"][i], 0.5 * ((on_train - oracle.y) ** 2).sum(1).mean(), 3)
+
+    def test_krylov_needs_no_factor(self):
+        oracle = Oracle(self, 0.0)
+        for products in ("stored", "regenerated"):
+            dynamics = STAGES["dynamics"] + f'method = "krylov"\nproducts = "{products}"\n'
+            self.run_ok(["run", self.config(regression=None, dynamics=dynamics), "--overwrite"], 2)
+            with h5py.File(self.folder / "out.h5") as file:
+                self.check_flow(file, oracle, 1e-9)
+                self.assertEqual(file["dynamics"].attrs["solve_count"], 0)
+                self.assertEqual(file["dynamics"].attrs["products"], products)
+
+    def test_mixed_precision_falls_back_to_double(self):
+        """A linear kernel of 9 dimensions and 40 samples has rank 10: with little ridge, single cannot factor it."""
+        kernel = "depth = 1\n"
+        for ridge, precision in ((1e-7, "double"), (1.0, "mixed")):
+            regression = f'ridge = {ridge}\nprecision = "mixed"\n'
+            result = self.run_ok(["run", self.config(kernel=kernel, regression=regression), "--overwrite"], 2)
+            self.assertEqual("going on in double precision" in result.err, precision == "double")
+            with h5py.File(self.folder / "out.h5") as file:
+                attributes = file["regression"].attrs
+                self.assertEqual(attributes["precision"], precision)
+                self.assertEqual("precision_reason" in attributes, precision == "double")
+                self.assertLess(attributes["backward_error"], 1e-14)
+
+    def test_automatic_choices_are_stored_with_their_reasons(self):
+        stages = {"regression": 'precision = "auto"\n', "dynamics": STAGES["dynamics"] + 'method = "auto"\n'}
+        result = self.run_ok(["run", self.config(**stages)], 2)
+        with h5py.File(self.folder / "out.h5") as file:
+            for group, key in (("regression", "precision"), ("dynamics", "method")):
+                choice, reason = (file[group].attrs[name] for name in (key, key + "_reason"))
+                self.assertIn(f"{key} {choice}: {reason}", result.out)
+            self.assertIn('precision = "auto"', file.attrs["config"])
+
     def test_nngp_agrees_with_numpy(self):
         kernel = 'type = "nngp"\ndepth = 3\n'
         self.run_ok(["run", self.config(kernel=kernel)], 2)

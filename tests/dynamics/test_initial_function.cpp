@@ -118,7 +118,7 @@ TEST(DrawGaussianProcessTest, ReportsARepeatedPoint) {
   DistMatrix<double> singular(grid, 5, 5, 2);
   singular.fill(
       [](std::int64_t i, std::int64_t j) { return i == j || (i == 3 && j == 1) ? 1.0 : 0.0; });
-  const auto outcome = draw_gaussian_process(std::move(singular), 5, 1, 0);
+  const auto outcome = draw_gaussian_process(std::move(singular), 5, 1, 0, silent_monitor());
   ASSERT_ALL_RANKS(std::holds_alternative<NotPositiveDefinite>(outcome), world);
   EXPECT_EQ(std::get<NotPositiveDefinite>(outcome).order, 4);
 }

@@ -71,8 +71,7 @@ class NumericalError : public Error {
 /// A run that was asked to end before it was done. Nothing is written.
 class InterruptedError : public Error {
  public:
-  explicit InterruptedError(const std::string& message)
-      : Error(ExitCode::interrupted, message) {}
+  explicit InterruptedError(const std::string& message) : Error(ExitCode::interrupted, message) {}
 };
 
 /// An MPI call that failed.

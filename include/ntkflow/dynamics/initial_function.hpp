@@ -4,6 +4,7 @@
 #include <variant>
 
 #include <ntkflow/base/matrix.hpp>
+#include <ntkflow/base/monitor.hpp>
 #include <ntkflow/dist/dist_matrix.hpp>
 #include <ntkflow/linalg/cholesky.hpp>
 
@@ -27,6 +28,6 @@ struct InitialValues {
 /// point, say). Ref: Lee et al. (2018), section 2.
 std::variant<InitialValues, NotPositiveDefinite> draw_gaussian_process(
     DistMatrix<double> covariance, std::int64_t train_size, std::int64_t outputs,
-    std::uint64_t seed);
+    std::uint64_t seed, Monitor& monitor);
 
 }  // namespace ntkflow
