@@ -120,6 +120,12 @@ Choice choose(const RunConfig& config, const DataShape& shape, const Target& tar
       choice.reasons.precision += ", which is not worth a refinement that may stall";
     }
   }
+  const bool has_rounded_products = best.is_mixed() && config.dynamics &&
+                                    !is_spectral(best.config) &&
+                                    config.dynamics->products == FlowProducts::stored;
+  if (choose_precision && has_rounded_products) {
+    choice.reasons.precision += "; f_t then keeps about six digits";
+  }
   if (only_spectral) {
     choice.reasons.method = "the eigenvectors are computed for [spectrum] anyway";
   } else if (only_krylov) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -60,6 +61,12 @@ void write_method(Run& run, const char* method) {
   if (const std::string& reason = run.problem.reasons.method; !reason.empty()) {
     run.file.attribute("/dynamics", "method_reason", reason);
   }
+}
+
+double largest_magnitude(const Matrix<double>& a) {
+  return std::accumulate(a.data(), a.data() + a.size(), 0.0, [](double largest, double value) {
+    return max_or_nan(largest, std::abs(value));
+  });
 }
 
 /// K stored whole in double, where no regression has left it in a factor's upper triangle.
@@ -173,7 +180,7 @@ void spectral_dynamics(Run& run, const EigenSystem<double>& eigen) {
   std::vector<double> times = options.times;
   if (options.time_unit == TimeUnit::inverse_lambda_max) {
     for (double& t : times) {
-      t /= flow.lambda_max();
+      t = t == 0.0 ? 0.0 : t / flow.lambda_max();
     }
   }
   const KernelOperator k(*run.training.matrix, run.report);
@@ -216,15 +223,15 @@ void krylov_dynamics(Run& run, std::optional<SolvedKernel> solved) {
   solved.reset();  // the matrix has served
 
   const KrylovReport& built = flow.report();
-  const auto record = [&](const char* name, double seconds) {
-    report.record(run.problem.plan.phase(name), seconds);
-  };
-  record("krylov products", built.product_seconds);
+  const Plan& plan = run.problem.plan;
+  report.record(plan.phase("krylov products"), built.product_seconds,
+                static_cast<double>(built.products));
   if (has_factor) {
-    record("krylov solves", built.solve_seconds);
+    report.record(plan.phase("krylov solves"), built.solve_seconds,
+                  static_cast<double>(built.solves));
   }
-  record("krylov basis", built.orthogonalisation_seconds);
-  record("krylov estimate", built.estimate_seconds);
+  report.record(plan.phase("krylov basis"), built.orthogonalisation_seconds);
+  report.record(plan.phase("krylov estimate"), built.estimate_seconds);
   report.line(fmt::format("  a space of {} dimensions from {} products and {} solves",
                           built.dimension, built.products, built.solves));
   if (!built.converged) {
@@ -233,6 +240,16 @@ void krylov_dynamics(Run& run, std::optional<SolvedKernel> solved) {
         "see error_estimate for what was reached, raise the tolerance, or set dynamics.method = "
         "\"spectral\"",
         built.dimension, options.tolerance));
+  }
+  const auto& estimates = flow.error_estimate();
+  const double largest_residual = largest_magnitude(run.residual);
+  if (const double error = std::accumulate(estimates.begin(), estimates.end(), 0.0, max_or_nan);
+      built.converged && !(error <= options.tolerance * largest_residual)) {
+    report.line(fmt::format(
+        "  dynamics.tolerance is not reached at all times: {}",
+        is_rounded ? "products with K in single precision keep about six digits, "
+                     "dynamics.products = \"regenerated\" keeps all"
+                   : "rounding in double precision is as large as error_estimate says"));
   }
   write_method(run, "krylov");
   ResultFile& file = run.file;

@@ -62,7 +62,7 @@ int smallest_fitting_ranks(const RunConfig& config, const DataShape& shape, cons
   constexpr int kMost = 1 << 20;
   Target other = target;
   for (other.ranks = 1; other.ranks <= kMost;
-       other.ranks += other.ranks < 64 ? 1 : other.ranks / 64) {
+       other.ranks += other.ranks < 64 ? 1 : other.ranks / 64) {  // beyond 64, to 2 %
     if (fits(automatic, shape, other)) {
       return other.ranks;
     }

@@ -9,7 +9,7 @@
 namespace ntkflow::app {
 
 /// The smallest number of ranks, with automatic grids and blocks, that fits with `target`'s memory
-/// on each; 0 when none up to 2^20 does. Local.
+/// on each, above 64 to 2 %; 0 when none up to 2^20 does. Local.
 int smallest_fitting_ranks(const RunConfig& config, const DataShape& shape, const Target& target);
 
 /// The most training samples that fit `target`, the test set being as it is; 0 when not one does.

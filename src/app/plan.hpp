@@ -36,6 +36,7 @@ struct PhaseWork {
   double flop = 0.0;
   double bytes = 0.0;  ///< stored, read or written
   double seconds = 0.0;
+  double repeats = 1.0;  ///< of what the phase does once or more often, as planned
 };
 
 /// A quantity that a library holds in 32 bits, on the rank where it is largest.

@@ -221,6 +221,11 @@ void Report::record(const PhaseWork& planned, double seconds) {
   }
 }
 
+void Report::record(PhaseWork planned, double seconds, double repeats) {
+  planned.flop *= repeats / planned.repeats;
+  record(planned, seconds);
+}
+
 std::string Report::timing_table() const {
   double total = 0.0;
   double predicted = 0.0;

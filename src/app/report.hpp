@@ -73,6 +73,8 @@ class Report : public Monitor {
   }
   /// Adds a row to the timing table. @param seconds  the same on all ranks.
   void record(const PhaseWork& planned, double seconds);
+  /// The same for a phase that did its work `repeats` times, perhaps not as often as planned.
+  void record(PhaseWork planned, double seconds, double repeats);
 
   [[nodiscard]] const std::vector<Phase>& phases() const noexcept { return phases_; }
   /// The timing table as text, with the predicted times.

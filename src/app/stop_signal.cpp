@@ -1,6 +1,7 @@
 #include "stop_signal.hpp"
 
 #include <csignal>
+#include <initializer_list>
 
 namespace ntkflow::app {
 namespace {
