@@ -242,7 +242,7 @@ class Lookahead {
   void start_exchange(std::int64_t k) {
     RowPanel& panel = row_panel(k);
     const std::int64_t values = kHeader<Real> + rows_below(k) * width(k);
-    check_mpi(MPI_Ibcast(panel.message.data(), narrow<int>(values, "values of a panel"), kType,
+    check_mpi(MPI_Ibcast(panel.message.data(), narrow<int>(values, "values of a panel"), mpi_type(),
                          cols_.owner({begin(k)}), grid_.row_comm().handle(), &panel.request),
               "MPI_Ibcast");
     arriving_ = k;
@@ -300,7 +300,7 @@ class Lookahead {
     std::exclusive_scan(counts_.begin(), counts_.end(), offsets_.begin(), 0);
     pack_my_columns(arriving_, gathered_from(static_cast<std::size_t>(grid_.row())));
     check_mpi(MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, gathered_.data(), counts_.data(),
-                              offsets_.data(), kType, grid_.col_comm().handle(), &gathering_),
+                              offsets_.data(), mpi_type(), grid_.col_comm().handle(), &gathering_),
               "MPI_Iallgatherv");
     exchange_ = Exchange::gathering;
   }
@@ -434,7 +434,7 @@ class Lookahead {
     check_mpi(MPI_Wait(&request, MPI_STATUS_IGNORE), "MPI_Wait");
   }
 
-  static inline const MPI_Datatype kType = std::is_same_v<Real, float> ? MPI_FLOAT : MPI_DOUBLE;
+  static MPI_Datatype mpi_type() { return std::is_same_v<Real, float> ? MPI_FLOAT : MPI_DOUBLE; }
 
   DistMatrix<Real>& a_;
   Monitor& monitor_;

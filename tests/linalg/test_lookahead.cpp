@@ -228,15 +228,15 @@ TEST(LookaheadWorkspaceTest, BytesOfDocumentedBuffers) {
   constexpr std::int64_t kLine = 64;  // the status word in front of a panel, padded
   // n = 100, block 10: 90 rows and columns after the first panel.
   EXPECT_EQ(lookahead_workspace_bytes(100, 10, {1, 1}, 8),
-            3 * kLine + 8 * (2 * 90 * 10 + 90 * 10 + 10 * 10));
+            3 * kLine + 8 * std::int64_t{3 * 90 * 10 + 10 * 10});
   // On 2 x 3: at most 5 of the 9 later blocks in a process row, 3 in a column; columns gathered.
   EXPECT_EQ(lookahead_workspace_bytes(100, 10, {2, 3}, 4),
-            3 * kLine + 4 * (2 * 50 * 10 + 2 * 30 * 10 + 10 * 10));
+            3 * kLine + 4 * std::int64_t{2 * 50 * 10 + 2 * 30 * 10 + 10 * 10});
   // One panel: nothing below it.
-  EXPECT_EQ(lookahead_workspace_bytes(7, 64, {1, 2}, 8), 3 * kLine + 8 * 7 * 7);
+  EXPECT_EQ(lookahead_workspace_bytes(7, 64, {1, 2}, 8), 3 * kLine + std::int64_t{8 * 7 * 7});
   // Beyond 32 bits.
   EXPECT_EQ(lookahead_workspace_bytes(4'000'000, 1000, {1, 1}, 8),
-            3 * kLine + 8 * (3 * 3'999'000LL * 1000 + 1000 * 1000));
+            3 * kLine + 8 * (3 * 3'999'000LL * 1000 + std::int64_t{1000 * 1000}));
 }
 
 }  // namespace
