@@ -90,8 +90,14 @@ SolvedKernel store_kernel(Run& run) {
 using ErrorEstimate = std::function<std::vector<double>(
     std::size_t first, std::span<const double> times, const Matrix<double>& coefficients)>;
 
+/// What the estimates are of.
+struct ErrorNames {
+  const char* in_file;
+  const char* on_screen;
+};
+
 /// Follows the flow on training and test set, a batch of times after the other, and writes it.
-void follow(Run& run, const Flow& flow, const std::vector<double>& times, const char* error_name,
+void follow(Run& run, const Flow& flow, const std::vector<double>& times, const ErrorNames& names,
             const ErrorEstimate& estimate) {
   ResultFile& file = run.file;
   Report& report = run.report;
@@ -152,10 +158,10 @@ void follow(Run& run, const Flow& flow, const std::vector<double>& times, const 
   write_curve("/dynamics/test_accuracy", "fraction of test samples classified rightly",
               curves.test_accuracy);
   const double largest_error = std::accumulate(errors.begin(), errors.end(), 0.0, max_or_nan);
-  write_curve("/dynamics/error_estimate", error_name, errors);
+  write_curve("/dynamics/error_estimate", names.in_file, errors);
   file.attribute("/dynamics", "error_estimate", largest_error);
   report.value("error_estimate", largest_error);
-  std::string summary = fmt::format("  estimated error of f_t: {:.1e}", largest_error);
+  std::string summary = fmt::format("  {} {:.1e}", names.on_screen, largest_error);
   if (!curves.test_loss.empty()) {
     const auto best = static_cast<std::size_t>(
         std::min_element(curves.test_loss.begin(), curves.test_loss.end()) -
@@ -185,10 +191,12 @@ void spectral_dynamics(Run& run, const EigenSystem<double>& eigen) {
   }
   const KernelOperator k(*run.training.matrix, run.report);
   write_method(run, "spectral");
-  follow(run, flow, times, "how far the flow's identity K A + exp(-t K / N) r = r is missed",
-         [&](std::size_t, std::span<const double> batch, const Matrix<double>& coefficients) {
-           return flow.identity_errors(k, batch, coefficients);
-         });
+  follow(
+      run, flow, times,
+      {"how far the flow's identity K A + exp(-t K / N) r = r is missed", "flow identity holds to"},
+      [&](std::size_t, std::span<const double> batch, const Matrix<double>& coefficients) {
+        return flow.identity_errors(k, batch, coefficients);
+      });
 }
 
 void krylov_dynamics(Run& run, std::optional<SolvedKernel> solved) {
@@ -258,7 +266,8 @@ void krylov_dynamics(Run& run, std::optional<SolvedKernel> solved) {
   file.attribute("/dynamics", "product_count", built.products);
   file.attribute("/dynamics", "solve_count", built.solves);
   file.attribute("/dynamics", "identity_error", built.identity_error);
-  follow(run, flow, flow.times(), "estimated largest error of f over samples and outputs",
+  follow(run, flow, flow.times(),
+         {"estimated largest error of f over samples and outputs", "estimated error of f_t"},
          [&](std::size_t first, std::span<const double> batch, const Matrix<double>&) {
            const auto begin = flow.error_estimate().begin() + static_cast<std::ptrdiff_t>(first);
            return std::vector<double>(begin, begin + static_cast<std::ptrdiff_t>(batch.size()));

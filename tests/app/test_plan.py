@@ -79,7 +79,7 @@ class PlanTextTest(PlanCase):
         needed = 8 * 20000**2 + 2 * 20000 * 784 * 8
         self.assertGreater(plan.stages["regression"], needed)
         self.assertLess(plan.stages["regression"], 1.1 * needed)
-        elements, bound = plan.limits["p?potrf, p?trsm: local elements of the matrix"]
+        elements, bound = plan.limits["ScaLAPACK: local elements of the matrix"]
         self.assertEqual((elements, bound), (20000**2, 2**31 - 1))
 
     def test_table_of_ranks(self):
