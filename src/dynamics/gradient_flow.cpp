@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include <ntkflow/base/numbers.hpp>
+#include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/spectrum/summary.hpp>
 
 namespace ntkflow {
@@ -23,7 +24,9 @@ Matrix<double> GradientFlow::filtered(std::span<const double> times,
                                       const std::function<double(double, double)>& filter) const {
   const std::int64_t n = modes_.rows();
   const std::int64_t outputs = modes_.cols();
-  Matrix<double> weighted(n, static_cast<std::int64_t>(times.size()) * outputs);
+  Matrix<double> weighted;
+  collectively(eigen_->vectors.grid()->comm(),
+               [&] { weighted = Matrix<double>(n, std::ssize(times) * outputs); });
   for (std::size_t k = 0; k < times.size(); ++k) {
     for (std::int64_t i = 0; i < n; ++i) {
       const double weight = filter(eigen_->values[static_cast<std::size_t>(i)], times[k]);

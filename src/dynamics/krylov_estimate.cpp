@@ -18,6 +18,7 @@ constexpr double kLargestDeviation = 4.0;
 // may not have, and one that stagnates does so at the level of the products' error.
 constexpr double kLeastRest = 0.005;
 constexpr double kMostRest = 3.0;
+constexpr std::size_t kDefectTimes = 32;
 
 double quotient(double a, double b) {
   return b > 0.0 ? a / b : 1.0;
@@ -56,6 +57,27 @@ std::vector<std::size_t> sample_times(std::span<const double> times, std::size_t
     samples.push_back(times.size() - 1);
   }
   return samples;
+}
+
+double null_level(std::span<const double> ritz, std::int64_t n) {
+  return static_cast<double>(n) * std::numeric_limits<double>::epsilon() * ritz.back();
+}
+
+std::vector<double> defect_times(std::span<const double> ritz, std::span<const double> sampled,
+                                 std::int64_t n) {
+  std::vector<double> times(sampled.begin(), sampled.end());
+  if (sampled.empty() || ritz.empty() || !(ritz.back() > 0.0)) {
+    return times;
+  }
+  const double slowest = *std::upper_bound(ritz.begin(), ritz.end() - 1, null_level(ritz, n));
+  const double first = 0.1 * static_cast<double>(n) / ritz.back();
+  const double last = std::min(sampled.back(), 10.0 * static_cast<double>(n) / slowest);
+  for (std::size_t k = 0; k < kDefectTimes && first < last; ++k) {
+    times.push_back(
+        first * std::pow(last / first, static_cast<double>(k) / static_cast<double>(kDefectTimes)));
+  }
+  std::sort(times.begin(), times.end());
+  return times;
 }
 
 std::vector<double> spread_samples(std::span<const double> times,

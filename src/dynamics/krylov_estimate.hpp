@@ -31,6 +31,17 @@ struct FlowScale {
 /// logarithmic scale, the first and the last among them. @param times  ascending. Local.
 std::vector<std::size_t> sample_times(std::span<const double> times, std::size_t most);
 
+/// Ritz values up to this one are zero to rounding and do not move. @param ritz  ascending, at
+/// least one. Local.
+double null_level(std::span<const double> ritz, std::int64_t n);
+
+/// The sampled times, ascending, and up to 32 others before the last of them, equally far apart on
+/// a logarithmic scale: from where the largest Ritz value begins to decay to where the smallest one
+/// that moves has decayed. The defect of a few late times would miss what happened before them.
+/// @param ritz  eigenvalues of the projected K + ridge I, ascending. Local.
+std::vector<double> defect_times(std::span<const double> ritz, std::span<const double> sampled,
+                                 std::int64_t n);
+
 /// One value for each time from those at the sampled ones: the larger of both neighbours, and 0 at
 /// t = 0. Local.
 std::vector<double> spread_samples(std::span<const double> times,
@@ -46,8 +57,8 @@ double white_transmission(std::span<const double> ritz, double trace, double t, 
 double remaining_change(std::span<const double, 3> changes);
 
 /// The part `space`. @param changes   max |K (A_t - A_t before)| of the last three extensions
-/// @param defect  largest defect of the identity at this or an earlier sampled time, which bounds
-/// the error in the 2-norm. Local.
+/// @param defect  largest defect of the identity up to this time, at `defect_times`; it bounds the
+/// error in the 2-norm. Local.
 double space_error(std::span<const double, 3> changes, double defect);
 
 /// The part `products` as expected of values rounded to the nearest: E has standard deviation

@@ -31,6 +31,8 @@ constexpr std::size_t kTimesPerBatch = 8;
 // Relative change of the largest Ritz value below which it counts as lambda_max. It converges twice
 // as fast as its vector, so that its error is far smaller.
 constexpr double kTopChange = 1e-13;
+// The workspace of xSYEVD, 1 + 6 m + 2 m^2 values, has a 32-bit size.
+constexpr std::int64_t kMostColumns = 32766;
 
 constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 
@@ -81,14 +83,32 @@ double largest_magnitude(const Matrix<double>& a, std::int64_t begin_col, std::i
   return largest;
 }
 
+/// Where lambda_max is zero, all positive times in its unit are infinite.
 std::vector<double> absolute_times(const DynamicsOptions& options, double lambda_max) {
   std::vector<double> times = options.times;
   if (options.time_unit == TimeUnit::inverse_lambda_max) {
     for (double& t : times) {
-      t = t == 0.0 ? 0.0 : t / lambda_max;
+      t = t == 0.0 ? 0.0 : t / std::max(lambda_max, 0.0);
     }
   }
   return times;
+}
+
+[[noreturn]] void refuse_not_finite() {
+  throw NumericalError(
+      "gradient flow in a Krylov space gave values that are not finite; check the inputs, or add "
+      "ridge");
+}
+
+/// The largest of each value over the ranks. Throws NumericalError on all ranks when one is not
+/// finite: MPI's maximum may drop a NaN. Collective over comm.
+void max_of_finite(const Communicator& comm, std::span<double> values) {
+  const bool finite =
+      std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
+  if (!comm.agree(finite).ok) {
+    refuse_not_finite();
+  }
+  comm.max(values);
 }
 
 std::vector<double> select(const std::vector<double>& values,
@@ -111,8 +131,8 @@ double column_length(const Matrix<double>& a, std::int64_t column) {
 }  // namespace
 
 std::int64_t krylov_most_columns(std::int64_t n, std::int64_t outputs, bool has_inverse) {
-  return std::min(
-      n, has_inverse ? 2 * kMostBlocks * (outputs + 1) : kMostPolynomialBlocks * (outputs + 1));
+  const std::int64_t blocks = has_inverse ? 2 * kMostBlocks : kMostPolynomialBlocks;
+  return std::min({n, blocks * (outputs + 1), kMostColumns});
 }
 
 /// Measures what a space leaves out, while it grows and when it is done. All members collective
@@ -153,19 +173,21 @@ struct KrylovFlow::Estimator {
             largest_magnitude(rows, static_cast<std::int64_t>(k) * flow.outputs_, flow.outputs_);
       }
     }
-    flow.comm_->max(largest);
+    max_of_finite(*flow.comm_, largest);
     return largest;
   }
 
   /// |(A Q - Q H) Q^T A_t|_2 for each time and output, [C x T]: what is missing in
-  /// A A_t + exp(-t A/N) r = r when both terms come from the space.
+  /// A A_t + exp(-t A/N) r = r when both terms come from the space. The same on all ranks.
   [[nodiscard]] Matrix<double> defect(std::span<const double> times) const {
     const auto count = static_cast<std::int64_t>(times.size());
-    Matrix<double> squares(flow.outputs_, count);
+    Matrix<double> squares;
+    collectively(*flow.comm_, [&] { squares = Matrix<double>(flow.outputs_, count); });
     for (std::size_t begin = 0; begin < times.size(); begin += kTimesPerBatch) {
       const auto batch = times.subspan(begin, std::min(kTimesPerBatch, times.size() - begin));
       const Matrix<double> y = flow.coordinates(flow.projected_, batch);
-      Matrix<double> projected(y.rows(), y.cols());
+      Matrix<double> projected;
+      collectively(*flow.comm_, [&] { projected = Matrix<double>(y.rows(), y.cols()); });
       multiply<double>(Transpose::no, Transpose::no, 1.0, flow.space_->projection(), y.view(), 0.0,
                        projected.view());
       const Matrix<double> rows = local_rows(y, -1.0, projected);
@@ -174,26 +196,31 @@ struct KrylovFlow::Estimator {
         squares.data()[static_cast<std::int64_t>(begin) * flow.outputs_ + j] = length * length;
       }
     }
-    flow.comm_->sum(std::span(squares.data(), static_cast<std::size_t>(squares.size())));
-    for (std::int64_t i = 0; i < squares.size(); ++i) {
-      squares.data()[i] = std::sqrt(squares.data()[i]);
+    const std::span values(squares.data(), static_cast<std::size_t>(squares.size()));
+    flow.comm_->sum(values);
+    max_of_finite(*flow.comm_, values);
+    for (double& value : values) {
+      value = std::sqrt(value);
     }
     return squares;
   }
 
+  /// The same on all ranks.
   [[nodiscard]] std::vector<FlowScale> scales(std::span<const double> times, double trace) const {
-    std::vector<FlowScale> result;
+    std::vector<double> norms(times.size(), 0.0);
     const auto n = flow.n_;
     const double shifted_trace = trace + flow.ridge_ * static_cast<double>(n);
     for (std::size_t k = 0; k < times.size(); ++k) {
       const Matrix<double> y = flow.coordinates(flow.projected_, times.subspan(k, 1));
-      FlowScale scale;
       for (std::int64_t j = 0; j < y.cols(); ++j) {
-        scale.norm = std::max(scale.norm, column_length(y, j));
+        norms[k] = max_or_nan(norms[k], column_length(y, j));
       }
-      scale.transmission =
-          white_transmission(flow.projected_.eigen.values, shifted_trace, times[k], n);
-      result.push_back(scale);
+    }
+    max_of_finite(*flow.comm_, norms);
+    std::vector<FlowScale> result;
+    for (std::size_t k = 0; k < times.size(); ++k) {
+      result.push_back(
+          {norms[k], white_transmission(flow.projected_.eigen.values, shifted_trace, times[k], n)});
     }
     return result;
   }
@@ -210,7 +237,8 @@ struct KrylovFlow::Estimator {
     const auto count = static_cast<std::int64_t>(times.size());
     const std::int64_t m = flow.space_->dimension();
     const RandomStream stream(0, kMixStream);
-    Matrix<double> y(m, count + 1);
+    Matrix<double> y;
+    collectively(*flow.comm_, [&] { y = Matrix<double>(m, count + 1); });
     for (std::int64_t k = 0; k < count; ++k) {
       const Matrix<double> outputs =
           flow.coordinates(flow.projected_, times.subspan(static_cast<std::size_t>(k), 1));
@@ -243,9 +271,12 @@ struct KrylovFlow::Estimator {
       quotient[0] += x.column(count)[row] * product.column(count)[row];
       quotient[1] += x.column(count)[row] * x.column(count)[row];
     }
-    flow.comm_->max(measured.product_error);
+    max_of_finite(*flow.comm_, measured.product_error);
     flow.comm_->sum(quotient);
     measured.top = quotient[0] / quotient[1];
+    if (!std::isfinite(measured.top)) {
+      refuse_not_finite();
+    }
     return measured;
   }
 };
@@ -281,14 +312,15 @@ KrylovFlow::KrylovFlow(const Communicator& comm, const KrylovOperators& operator
   int blocks = 0;
   bool enough = false;
   for (bool more = true; more;) {
-    projected_ = project();
     const Stopwatch watch;
+    projected_ = project();
     const double top = projected_.eigen.values.back() - ridge_;
     times_ = absolute_times(options, top / static_cast<double>(n_));
     const std::vector<double> sampled = select(times_, samples);
     const std::vector<double> newest = estimator.change(before, sampled);
     const std::vector<FlowScale> scales = estimator.scales(sampled, operators.trace);
-    enough = ++blocks >= kLeastBlocks && top - top_before <= kTopChange * top;
+    enough =
+        ++blocks >= kLeastBlocks && top - top_before <= kTopChange * projected_.eigen.values.back();
     for (std::size_t k = 0; k < samples.size(); ++k) {
       changes[k] = {changes[k][1], changes[k][2], newest[k]};
       const double hidden = expected_product_error(scales[k], operators.roundoff, top, n_) +
@@ -297,6 +329,7 @@ KrylovFlow::KrylovFlow(const Communicator& comm, const KrylovOperators& operator
                           std::min(newest[k], remaining_change(changes[k])) <= hidden);
     }
     report_.estimate_seconds += watch.seconds();
+    enough = comm.agree(enough).ok;  // the ranks' processors may round differently
     monitor.progress(space_->dimension(), most);
     if (comm.max(std::int64_t{monitor.stop_requested() ? 1 : 0}) > 0) {
       throw InterruptedError("stopped while the Krylov space of gradient flow grew");
@@ -307,13 +340,13 @@ KrylovFlow::KrylovFlow(const Communicator& comm, const KrylovOperators& operator
       top_before = top;
     }
   }
-  report_.converged = enough || space_->exhausted();
 
   const Stopwatch watch;
   double top = projected_.eigen.values.back() - ridge_;
-  std::vector<double> sampled = select(times_, samples);
+  const std::vector<double> sampled = select(times_, samples);
   const std::vector<FlowScale> scales = estimator.scales(sampled, operators.trace);
-  const Matrix<double> defects = estimator.defect(sampled);
+  const std::vector<double> looked_at = defect_times(projected_.eigen.values, sampled, n_);
+  const Matrix<double> defects = estimator.defect(looked_at);
   std::vector<double> errors(samples.size(), 0.0);
   if (operators.exact != nullptr) {
     const Estimator::Measured measured = estimator.compare(*operators.exact, sampled, scales);
@@ -328,19 +361,39 @@ KrylovFlow::KrylovFlow(const Communicator& comm, const KrylovOperators& operator
       errors[k] = expected_product_error(scales[k], operators.roundoff, top, n_);
     }
   }
-  lambda_max_ = top / static_cast<double>(n_);
-  double defect = 0.0;
+  // Without an exact product lambda_max is a difference to the ridge, with the ridge's rounding.
+  const double hidden_by_ridge =
+      operators.exact != nullptr ? 0.0 : null_level(projected_.eigen.values, n_);
+  if (options.time_unit == TimeUnit::inverse_lambda_max && !samples.empty() &&
+      top <= hidden_by_ridge) {
+    throw NumericalError(
+        "the largest eigenvalue of the kernel matrix is zero to rounding beside the ridge, so that "
+        "times in units of 1 / lambda_max say nothing; give absolute times, or less ridge");
+  }
+  lambda_max_ = std::max(top, 0.0) / static_cast<double>(n_);
+  double defect = 0.0;  // the largest up to this time
+  std::int64_t next = 0;
+  bool space_is_enough = true;
   for (std::size_t k = 0; k < samples.size(); ++k) {
-    for (std::int64_t j = 0; j < outputs_; ++j) {
-      const double here = defects(j, static_cast<std::int64_t>(k));
-      defect = std::max(defect, here);
-      const double length = column_length(residual, j);
-      if (length > 0.0) {
-        report_.identity_error = std::max(report_.identity_error, here / length);
+    for (; next < defects.cols() && looked_at[static_cast<std::size_t>(next)] <= sampled[k];
+         ++next) {
+      for (std::int64_t j = 0; j < outputs_; ++j) {
+        defect = std::max(defect, defects(j, next));
+        if (const double length = column_length(residual, j); length > 0.0) {
+          report_.identity_error = std::max(report_.identity_error, defects(j, next) / length);
+        }
       }
     }
-    errors[k] += space_error(changes[k], defect) + rounding_error(scales[k], top, n_);
+    const double space = space_error(changes[k], defect);
+    const double rounding = rounding_error(scales[k], top, n_);
+    const double hidden = expected_product_error(scales[k], operators.roundoff, top, n_) + rounding;
+    space_is_enough = space_is_enough && space <= std::max(tolerance, hidden);
+    errors[k] += space + rounding;
   }
+  report_.converged =
+      comm.agree(enough || space_->dimension() == n_ || (space_->exhausted() && space_is_enough))
+          .ok;
+  max_of_finite(comm, errors);
   error_estimate_ = spread_samples(times_, samples, errors);
 
   report_.products = space_->products();
@@ -353,15 +406,29 @@ KrylovFlow::KrylovFlow(const Communicator& comm, const KrylovOperators& operator
 }
 
 KrylovFlow::Projected KrylovFlow::project() const {
+  // Ranks whose processors or thread counts differ may find other last bits, or eigenvectors of the
+  // other sign, but they must agree on one basis: rank 0 decides.
   Projected projected;
   collectively(*comm_, [&] {
     const std::int64_t m = space_->dimension();
-    projected.eigen = diagonalise_local(space_->projection());
     projected.modes = Matrix<double>(m, outputs_);
-    multiply<double>(Transpose::yes, Transpose::no, 1.0, projected.eigen.vectors.view(),
-                     space_->start_coordinates().block(0, 0, m, outputs_), 0.0,
-                     projected.modes.view());
+    if (comm_->rank() == 0) {
+      projected.eigen = diagonalise_local(space_->projection());
+      multiply<double>(Transpose::yes, Transpose::no, 1.0, projected.eigen.vectors.view(),
+                       space_->start_coordinates().block(0, 0, m, outputs_), 0.0,
+                       projected.modes.view());
+    } else {
+      projected.eigen.values.resize(static_cast<std::size_t>(m));
+      projected.eigen.vectors = Matrix<double>(m, m);
+    }
   });
+  const auto share = [this](double* values, std::int64_t count) {
+    const std::span all(values, static_cast<std::size_t>(count));
+    comm_->broadcast(std::as_writable_bytes(all), 0);
+  };
+  share(projected.eigen.values.data(), std::ssize(projected.eigen.values));
+  share(projected.eigen.vectors.data(), projected.eigen.vectors.size());
+  share(projected.modes.data(), projected.modes.size());
   return projected;
 }
 
@@ -369,13 +436,16 @@ Matrix<double> KrylovFlow::coordinates(const Projected& projected,
                                        std::span<const double> times) const {
   const std::vector<double>& ritz = projected.eigen.values;
   const std::int64_t m = std::ssize(ritz);
-  Matrix<double> weighted(m, std::ssize(times) * outputs_);
-  Matrix<double> result(m, weighted.cols());
+  Matrix<double> weighted;
+  Matrix<double> result;
+  collectively(*comm_, [&] {
+    weighted = Matrix<double>(m, std::ssize(times) * outputs_);
+    result = Matrix<double>(m, weighted.cols());
+  });
   if (m == 0) {
     return result;
   }
-  const double null =
-      static_cast<double>(n_) * std::numeric_limits<double>::epsilon() * ritz.back();
+  const double null = null_level(ritz, n_);
   for (std::int64_t i = 0; i < m; ++i) {
     const double lambda = ritz[static_cast<std::size_t>(i)];
     for (std::int64_t k = 0; lambda > null && k < std::ssize(times); ++k) {

@@ -24,18 +24,20 @@ double rounding_level(std::int64_t n) {
 /// A^T B of rows shared over the ranks, whole on every rank.
 Matrix<double> inner_products(const Communicator& comm, MatrixView<const double> a,
                               MatrixView<const double> b) {
-  Matrix<double> result(a.cols, b.cols);
+  Matrix<double> result;
+  collectively(comm, [&] { result = Matrix<double>(a.cols, b.cols); });
   multiply<double>(Transpose::yes, Transpose::no, 1.0, a, b, 0.0, result.view());
   comm.sum(std::span(result.data(), static_cast<std::size_t>(result.size())));
   return result;
 }
 
-/// Throws NumericalError on all ranks when a value is not finite.
-std::vector<double> column_lengths(const Communicator& comm, const Matrix<double>& w) {
-  std::vector<double> lengths(static_cast<std::size_t>(w.cols()));
-  for (std::int64_t j = 0; j < w.cols(); ++j) {
+/// Throws NumericalError on all ranks when a value is not finite: a sum with one never is, in
+/// whatever order the ranks add.
+std::vector<double> column_lengths(const Communicator& comm, MatrixView<const double> w) {
+  std::vector<double> lengths(static_cast<std::size_t>(w.cols));
+  for (std::int64_t j = 0; j < w.cols; ++j) {
     lengths[static_cast<std::size_t>(j)] =
-        std::inner_product(w.column(j), w.column(j) + w.rows(), w.column(j), 0.0);
+        std::inner_product(w.column(j), w.column(j) + w.rows, w.column(j), 0.0);
   }
   comm.sum(lengths);
   for (double& length : lengths) {
@@ -54,16 +56,20 @@ double larger(double a, double b) {
 }
 
 /// A column after the first `count` of W, orthogonalised against these; its length.
+/// @param scratch  at least count values: one allocation for all columns
 double orthogonalise_column(const Communicator& comm, Matrix<double>& w, std::int64_t count,
-                            std::int64_t column) {
+                            std::int64_t column, Matrix<double>& scratch) {
   const std::int64_t rows = w.rows();
   const MatrixView<double> target = w.view().block(0, column, rows, 1);
   const MatrixView<const double> before = w.view().block(0, 0, rows, count);
+  const MatrixView<double> s = scratch.view().block(0, 0, count, 1);
   for (int pass = 0; pass < 2 && count > 0; ++pass) {
-    const Matrix<double> s = inner_products(comm, before, target);
-    multiply<double>(Transpose::no, Transpose::no, -1.0, before, s.view(), 1.0, target);
+    multiply<double>(Transpose::yes, Transpose::no, 1.0, before, target, 0.0, s);
+    comm.sum(std::span(s.data, static_cast<std::size_t>(count)));
+    multiply<double>(Transpose::no, Transpose::no, -1.0, before, s, 1.0, target);
   }
-  return std::sqrt(inner_products(comm, target, target)(0, 0));
+  const double* values = w.column(column);
+  return std::sqrt(comm.sum(std::inner_product(values, values + rows, values, 0.0)));
 }
 
 }  // namespace
@@ -91,8 +97,9 @@ BlockKrylov::BlockKrylov(const Communicator& comm, const LinearOperator& a,
   if (inverse != nullptr) {
     NTKFLOW_EXPECTS(inverse_start.rows() == n_ && inverse_start.cols() == start.cols(),
                     inverse_start.rows(), inverse_start.cols(), start.cols());
-    Matrix<double> trial = start_.clone();
-    solved = orthonormalise(trial, column_lengths(comm, trial));
+    Matrix<double> trial;
+    collectively(comm, [&] { trial = start_.clone(); });
+    solved = orthonormalise(trial, column_lengths(comm, trial.view()));
   }
   Matrix<double> candidates = allocate(rows_.size(), start.cols() + std::ssize(solved));
   std::copy_n(start_.data(), start_.size(), candidates.data());
@@ -100,7 +107,7 @@ BlockKrylov::BlockKrylov(const Communicator& comm, const LinearOperator& a,
     std::copy_n(inverse_start.column(solved[static_cast<std::size_t>(j)]) + rows_.begin,
                 rows_.size(), candidates.column(start.cols() + j));
   }
-  const std::vector<double> lengths = column_lengths(comm, candidates);
+  const std::vector<double> lengths = column_lengths(comm, candidates.view());
   append(std::move(candidates), start.cols(), lengths);
 }
 
@@ -124,7 +131,7 @@ bool BlockKrylov::extend() {
                 candidates.column(polynomial_.count + j));
   }
   // The columns come from unit vectors and hold rounding errors as large as the operators are.
-  std::vector<double> scales = column_lengths(*comm_, candidates);
+  std::vector<double> scales = column_lengths(*comm_, candidates.view());
   const auto middle = scales.begin() + polynomial_.count;
   polynomial_scale_ = std::accumulate(scales.begin(), middle, polynomial_scale_, larger);
   inverse_scale_ = std::accumulate(middle, scales.end(), inverse_scale_, larger);
@@ -162,6 +169,7 @@ void BlockKrylov::append(Matrix<double> candidates, std::int64_t polynomial_coun
     std::copy_n(product.column(j) + rows_.begin, rows_.size(), image_.column(begin + j));
   }
   const MatrixView<const double> images = image_.view().block(0, begin, rows_.size(), count);
+  column_lengths(*comm_, images);  // the last block is multiplied, but never a candidate
   const MatrixView<const double> columns = basis_.view().block(0, begin, rows_.size(), count);
   const Matrix<double> border = inner_products(*comm_, basis(), images);
   const Matrix<double> coordinates = inner_products(*comm_, columns, start_.view());
@@ -183,6 +191,7 @@ std::vector<std::int64_t> BlockKrylov::orthonormalise(Matrix<double>& w,
                                                       std::span<const double> scales) const {
   std::vector<std::int64_t> kept(static_cast<std::size_t>(w.cols()));
   std::iota(kept.begin(), kept.end(), 0);
+  Matrix<double> scratch = allocate(w.cols(), 1);
   // Twice is enough (Giraud, Langou, Rozloznik, van den Eshof 2005): what the first pass leaves of
   // a column beyond rounding is a new direction, which the second frees from the basis. A column
   // that shrinks in the second pass was rounding after all.
@@ -192,7 +201,7 @@ std::vector<std::int64_t> BlockKrylov::orthonormalise(Matrix<double>& w,
     for (std::int64_t j = 0; j < std::ssize(kept); ++j) {
       const std::int64_t column = kept[static_cast<std::size_t>(j)];
       const std::int64_t to = std::ssize(independent);
-      const double length = orthogonalise_column(*comm_, w, to, j);
+      const double length = orthogonalise_column(*comm_, w, to, j, scratch);
       const double least =
           first ? rounding_level(n_) * scales[static_cast<std::size_t>(column)] : 0.5;
       if (length > least && dimension_ + to < capacity_) {

@@ -46,6 +46,34 @@ TEST(SampleTimesTest, SpreadsEvenlyOverDecades) {
   EXPECT_EQ(sample_times(logarithmic(1e-3, 1e6, 1000), 32).size(), 32U);
 }
 
+TEST(DefectTimesTest, LooksBeforeALateTime) {
+  // Rates from 10 to 1e-3, and one that is zero to rounding and never moves.
+  const std::vector<double> ritz{1e-15, 1e-2, 1.0, 100.0};
+  const std::vector<double> late{1e6};
+  const auto times = defect_times(ritz, late, 10);
+  ASSERT_EQ(times.size(), 33U);
+  EXPECT_DOUBLE_EQ(times.front(), 0.01);
+  EXPECT_EQ(times.back(), 1e6);
+  for (std::size_t k = 1; k + 1 < times.size(); ++k) {
+    EXPECT_GT(times[k], times[k - 1]);
+    EXPECT_LE(times[k] / times[k - 1], 2.0);
+  }
+  EXPECT_GE(times[31], 5e3) << "ends before the slowest has decayed";
+  EXPECT_LE(times[31], 1e4);
+  EXPECT_EQ(defect_times(ritz, std::vector<double>{kForever}, 10).back(), kForever);
+}
+
+TEST(DefectTimesTest, TakesNoTimeAfterTheLast) {
+  const std::vector<double> ritz{1e-2, 100.0};
+  const auto times = defect_times(ritz, std::vector<double>{0.02, 0.5}, 10);
+  EXPECT_EQ(times.size(), 34U);
+  EXPECT_EQ(times.back(), 0.5);
+  const std::vector<double> early{1e-3, 2e-3};
+  EXPECT_EQ(defect_times(ritz, early, 10), early);
+  EXPECT_EQ(defect_times(ritz, {}, 10), std::vector<double>{});
+  EXPECT_EQ(defect_times(std::vector<double>{0.0}, early, 10), early);
+}
+
 TEST(SpreadSamplesTest, TakesTheLargerNeighbour) {
   const std::vector<double> times{0.0, 1.0, 2.0, 3.0, 4.0};
   const std::vector<std::size_t> samples{1, 3, 4};

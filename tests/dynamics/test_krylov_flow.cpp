@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <ntkflow/base/error.hpp>
+#include <ntkflow/base/numbers.hpp>
 #include <ntkflow/base/random.hpp>
 #include <ntkflow/dist/redistribute.hpp>
 #include <ntkflow/dynamics/gradient_flow.hpp>
@@ -23,7 +24,7 @@ namespace {
 double largest_difference(const Matrix<double>& a, const Matrix<double>& b) {
   double worst = 0.0;
   for (std::int64_t i = 0; i < a.size(); ++i) {
-    worst = std::max(worst, std::abs(a.data()[i] - b.data()[i]));
+    worst = max_or_nan(worst, std::abs(a.data()[i] - b.data()[i]));
   }
   return worst;
 }
@@ -291,6 +292,105 @@ TEST(KrylovFlowTest, SaysWhenTheSpaceWasTooSmall) {
   }
   EXPECT_LE(flow.error_estimate()[0], 1e-9);
   EXPECT_GT(flow.error_estimate()[1], 1e-6);
+}
+
+TEST(KrylovFlowTest, SeesBeforeALateTimeWhatTheSpaceLeftOut) {
+  const auto world = Communicator::world();
+  const KnownSpectrum known(200, 1e-9);
+  const DenseOperator kernel = known.kernel();
+  const DenseOperator exact = known.inverse(0.0);
+  const DenseOperator identity = known.matrix([](long double) { return 1.0L; });
+  const Matrix<double> r = class_targets(known.n, 1);
+  // With it, the late end of the flow is in the space whatever the inverse is worth.
+  const Matrix<double> closed_form = product(exact.a, r);
+  for (const DenseOperator* inverse : {&exact, &identity}) {
+    const KrylovOperators operators{&kernel, inverse, nullptr, kernel.trace(), 0x1p-53};
+    for (const double tolerance : {1e-3, 10.0}) {
+      for (int decade = 1; decade <= 12; ++decade) {
+        const KrylovFlow flow(world, operators, r, &closed_form, 0.0,
+                              at_times({std::pow(10.0, decade)}, tolerance), silent_monitor());
+        const double error = largest_difference(product(kernel.a, flow.coefficients(flow.times())),
+                                                known.increment(flow.times()[0], 0.0, r, true));
+        EXPECT_LE(error, flow.error_estimate()[0])
+            << "t = 1e" << decade << ", tolerance " << tolerance << ", exact inverse "
+            << (inverse == &exact);
+      }
+    }
+  }
+}
+
+/// An inverse that gives a direction of the other chain, then nothing new: both chains end.
+struct MisleadingInverse : DenseOperator {
+  explicit MisleadingInverse(const DenseOperator& k) : DenseOperator(k.a.clone()) {}
+  [[nodiscard]] Matrix<double> apply(const Matrix<double>& x) const override {
+    const bool first = !applied;
+    applied = true;
+    return first ? product(a, x) : x.clone();
+  }
+  mutable bool applied = false;
+};
+
+TEST(KrylovFlowTest, AnEndedSpaceThatLeavesSomethingOutHasNotConverged) {
+  const auto world = Communicator::world();
+  const KnownSpectrum known(101);
+  const DenseOperator kernel = known.kernel();
+  const MisleadingInverse inverse(kernel);
+  const KrylovOperators operators{&kernel, &inverse, nullptr, kernel.trace(), 0x1p-53};
+  const Matrix<double> r = class_targets(known.n, 1);
+  const KrylovFlow flow(world, operators, r, nullptr, 0.0, at_times(kTimes), silent_monitor());
+  EXPECT_LT(flow.report().dimension, 10);
+  EXPECT_FALSE(flow.report().converged);
+  const Matrix<double> coefficients = flow.coefficients(flow.times());
+  for (std::size_t k = 1; k < kTimes.size(); ++k) {
+    const double error = largest_difference(product(kernel.a, at_time(coefficients, 1, k)),
+                                            known.increment(flow.times()[k], 0.0, r, true));
+    EXPECT_LE(error, flow.error_estimate()[k]) << "t = " << kTimes[k];
+  }
+  EXPECT_GT(flow.error_estimate().back(), 1e-3);
+}
+
+TEST(KrylovFlowTest, RefusesTimesWithoutAUnit) {
+  const auto world = Communicator::world();
+  const KnownSpectrum known(31);
+  const DenseOperator kernel = known.kernel();
+  const DenseOperator zero(Matrix<double>(known.n, known.n));
+  const Matrix<double> r = class_targets(known.n, 2);
+  const auto build = [&](const DenseOperator& k, double ridge, TimeUnit unit) {
+    const KrylovOperators operators{&k, nullptr, nullptr, k.trace(), 0x1p-53};
+    DynamicsOptions options = at_times(kTimes);
+    options.time_unit = unit;
+    const KrylovFlow flow(world, operators, r, nullptr, ridge, options, silent_monitor());
+    EXPECT_TRUE(flow.report().converged);
+    return largest(flow.coefficients(flow.times()));
+  };
+  EXPECT_THROW(build(zero, 0.0, TimeUnit::inverse_lambda_max), NumericalError);
+  EXPECT_THROW(build(zero, 1.0, TimeUnit::inverse_lambda_max), NumericalError);
+  EXPECT_THROW(build(kernel, 1e20, TimeUnit::inverse_lambda_max), NumericalError);
+  EXPECT_EQ(build(zero, 0.0, TimeUnit::absolute), 0.0);
+  EXPECT_NEAR(build(zero, 4.0, TimeUnit::absolute), largest(r) / 4.0,
+              test::ulp_bound<double>(100.0, 1.0));
+  // Beside 1e9 of ridge, lambda_max still has six digits.
+  EXPECT_NEAR(build(kernel, 1e9, TimeUnit::inverse_lambda_max) * 1e9, largest(r), 1e-6);
+}
+
+TEST(KrylovFlowTest, RefusesAnExactProductThatIsNotFinite) {
+  const auto world = Communicator::world();
+  const KnownSpectrum known(31);
+  const DenseOperator kernel = known.kernel();
+  DenseOperator exact(kernel.a.clone());
+  exact.a(30, 30) = std::numeric_limits<double>::quiet_NaN();  // in the rows of one rank
+  const KrylovOperators operators{&kernel, nullptr, &exact, kernel.trace(), 0x1p-53};
+  EXPECT_THROW(KrylovFlow(world, operators, class_targets(known.n, 2), nullptr, 0.0,
+                          at_times(kTimes), silent_monitor()),
+               NumericalError);
+}
+
+TEST(KrylovMostColumnsTest, StaysBelowWhatTheEigensolverCounts) {
+  const std::int64_t most = krylov_most_columns(1000000, 1000, true);
+  EXPECT_LE(1 + 6 * most + 2 * most * most, std::numeric_limits<std::int32_t>::max());
+  EXPECT_EQ(most, 32766);
+  EXPECT_EQ(krylov_most_columns(1000000, 10, true), 1320);
+  EXPECT_EQ(krylov_most_columns(100, 10, false), 100);
 }
 
 class StopAtOnce : public Monitor {

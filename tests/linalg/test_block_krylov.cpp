@@ -220,12 +220,74 @@ TEST(BlockKrylovTest, ProjectionIsSameBitsOnAllRanks) {
   }
 }
 
+/// An inverse each of whose values is wrong by about 1e-5 of itself.
+struct NoisyInverse : DenseOperator {
+  using DenseOperator::DenseOperator;
+  [[nodiscard]] Matrix<double> apply(const Matrix<double>& x) const override {
+    auto result = product(a, x);
+    const RandomStream stream(6, 2);
+    for (std::int64_t i = 0; i < result.size(); ++i) {
+      result.data()[i] *= 1.0 + 1e-5 * stream.normal(static_cast<std::uint64_t>(i));
+    }
+    return result;
+  }
+};
+
+TEST(BlockKrylovTest, TakesAnApproximateInverse) {
+  const auto world = Communicator::world();
+  const std::int64_t n = 53;
+  const Problem problem(n);
+  const NoisyInverse inverse(problem.inverse.a.clone());
+  const auto two = random_block(n, 2);
+  // The third column is a sum of the others; its solution differs from theirs by noise alone.
+  const auto start = dense<double>(n, 3, [&](std::int64_t i, std::int64_t j) {
+    return j == 2 ? two(i, 0) - 3.0 * two(i, 1) : two(i, j);
+  });
+  BlockKrylov space(world, problem.a, &inverse, start, inverse.apply(start), n);
+  EXPECT_EQ(space.dimension(), 4) << "noise counts as a direction";
+  const double bound = eigen_bound<double>(n, 4.0);
+  for (int step = 0; step < 40; ++step) {
+    const auto q = basis_of(space);
+    EXPECT_LE(distance_1(product(transpose(q), q), identity(space.dimension())), bound);
+    EXPECT_LE(distance_1(product(transpose(q), product(problem.a.a, q)), copy(space.projection())),
+              bound);
+    EXPECT_LE(outside(q, two), bound);
+    if (!space.extend()) {
+      break;
+    }
+  }
+  EXPECT_TRUE(space.exhausted());
+  EXPECT_EQ(space.dimension(), n);
+}
+
+/// Gives one value that is not finite in the last row, from a certain application on.
+struct FailingOperator : DenseOperator {
+  FailingOperator(Matrix<double> matrix, int good)
+      : DenseOperator(std::move(matrix)), applications_left(good) {}
+  [[nodiscard]] Matrix<double> apply(const Matrix<double>& x) const override {
+    auto result = product(a, x);
+    if (applications_left-- <= 0) {
+      result(result.rows() - 1, result.cols() - 1) = std::numeric_limits<double>::quiet_NaN();
+    }
+    return result;
+  }
+  mutable int applications_left;
+};
+
 TEST(BlockKrylovTest, RefusesValuesThatAreNotFinite) {
   const auto world = Communicator::world();
-  Problem problem(13);
-  problem.a.a(5, 5) = std::numeric_limits<double>::quiet_NaN();
-  auto space = make_space(world, problem, false, random_block(13, 1));
-  EXPECT_THROW(space.extend(), NumericalError);
+  const Problem problem(13);
+  const auto start = random_block(13, 1);
+  const auto solved = problem.inverse.apply(start);
+  // The last row is on one rank, and the last column is the image of an inverse block.
+  const FailingOperator never(problem.a.a.clone(), 0);
+  EXPECT_THROW(BlockKrylov(world, never, &problem.inverse, start, solved, 13), NumericalError);
+  const FailingOperator second(problem.a.a.clone(), 1);
+  BlockKrylov space(world, second, &problem.inverse, start, solved, 4);
+  EXPECT_THROW(space.extend(), NumericalError) << "the block that fills the basis";
+  const FailingOperator bad_solve(problem.inverse.a.clone(), 0);
+  BlockKrylov other(world, problem.a, &bad_solve, start, solved, 13);
+  EXPECT_THROW(other.extend(), NumericalError);
 }
 
 }  // namespace

@@ -35,16 +35,19 @@ struct KrylovReport {
   std::int64_t exact_products = 0;  ///< applications of the exact K
   std::int64_t dimension = 0;       ///< of the space
   /// Whether the estimate of what the space leaves out fell below the tolerance, or below the error
-  /// of the products themselves, before the space reached its largest dimension.
+  /// of the products themselves, at all sampled times, or the space is the whole. A space that
+  /// ended for want of new directions has converged only if its estimate says so: with an
+  /// approximate inverse it may leave something out.
   bool converged = false;
-  /// Largest over times and outputs of |K A_t + ridge A_t + exp(-t (K + ridge I)/N) r - r| / |r|
-  /// with the products used: the defect of the flow's own identity, both terms from the space.
+  /// Largest over outputs and times, also some between the times asked for and before them, of
+  /// |K A_t + ridge A_t + exp(-t (K + ridge I)/N) r - r| / |r| with the products used: the defect
+  /// of the flow's own identity, both terms from the space.
   double identity_error = 0.0;
   // Wall time, the maximum over the ranks.
   double product_seconds = 0.0;
   double solve_seconds = 0.0;
   double orthogonalisation_seconds = 0.0;
-  double estimate_seconds = 0.0;  ///< including the exact product
+  double estimate_seconds = 0.0;  ///< including the projected eigenproblems and the exact product
 };
 
 /// Gradient flow projected on an extended block Krylov space of the residual: no eigensolve of K,
@@ -64,7 +67,8 @@ class KrylovFlow : public Flow {
   /// @param closed_form  (K + ridge I)^-1 r as accurate as it is known, or null: the inverse is
   /// applied. Read with an inverse only.
   /// @param ridge        absolute
-  /// Throws NumericalError when an operator gives values that are not finite, InterruptedError when
+  /// Throws NumericalError when an operator gives values that are not finite, or when times are in
+  /// units of 1 / lambda_max and this is zero to rounding beside the ridge; InterruptedError when
   /// the monitor asks to stop; both on all ranks.
   KrylovFlow(const Communicator& comm, const KrylovOperators& operators,
              const Matrix<double>& residual, const Matrix<double>* closed_form, double ridge,
@@ -91,8 +95,9 @@ class KrylovFlow : public Flow {
   };
   struct Estimator;
 
+  /// Solved on rank 0, so that all ranks have the same bits. Collective.
   [[nodiscard]] Projected project() const;
-  /// Coordinates of A_t in the basis, [m x (T C)]. A space without vectors gives none. Local.
+  /// Coordinates of A_t in the basis, [m x (T C)]. A space without vectors gives none. Collective.
   [[nodiscard]] Matrix<double> coordinates(const Projected& projected,
                                            std::span<const double> times) const;
 
@@ -109,8 +114,10 @@ class KrylovFlow : public Flow {
   KrylovReport report_;
 };
 
-/// The most basis vectors that a flow of n points and so many outputs may use; each takes 16 n
-/// bytes over all ranks. Local.
+/// The most basis vectors m that a flow of n points and so many outputs may use; each takes 16 n
+/// bytes over all ranks. Every rank holds 3 m^2 values of 8 bytes besides: the projection and two
+/// sets of eigenvectors; rank 0 another 2 m^2 of workspace for the eigensolver, whose 32-bit size
+/// limits m to 32,766. Local.
 std::int64_t krylov_most_columns(std::int64_t n, std::int64_t outputs, bool has_inverse);
 
 }  // namespace ntkflow

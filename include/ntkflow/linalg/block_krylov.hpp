@@ -34,7 +34,10 @@ class BlockKrylov {
   /// @param inverse_start  near A^-1 S, [n x k]; read with an inverse only. A column missing
   /// here would spoil the chain: orthogonalisation mixes all start columns into each inverse block.
   /// @param most_columns   the basis never has more
-  /// Memory per rank: 2 (n/P) x most_columns values, touched as the basis grows.
+  /// Memory per rank: (2 n/P + most_columns) x most_columns values, touched as the basis grows.
+  ///
+  /// This and extend() throw NumericalError on all ranks when a product or a solve gives values
+  /// that are not finite.
   BlockKrylov(const Communicator& comm, const LinearOperator& a, const LinearOperator* inverse,
               const Matrix<double>& start, const Matrix<double>& inverse_start,
               std::int64_t most_columns);
@@ -45,7 +48,9 @@ class BlockKrylov {
 
   /// Number of basis vectors m.
   [[nodiscard]] std::int64_t dimension() const { return dimension_; }
-  /// Whether no direction is left: A maps the space onto itself, to rounding.
+  /// Whether no direction is left: both chains ended, or the basis has n vectors. To rounding A
+  /// then maps the space onto itself, but for the images of inverse blocks when the inverse is
+  /// approximate.
   [[nodiscard]] bool exhausted() const { return exhausted_; }
   /// Q^T A Q, [m x m], symmetric, whole on every rank.
   [[nodiscard]] MatrixView<const double> projection() const;
