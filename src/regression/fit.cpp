@@ -121,8 +121,9 @@ std::variant<Regression<Real>, NotSolvable> fit_regression(
   fit.smallest_pivot = factor.smallest_pivot();
   timed(fit.seconds.condition, [&] { fit.reciprocal_condition = factor.reciprocal_condition(); });
 
-  Refined refined = refine(ShiftedOperator(exact, ridge), CholeskyInverse<Real>(factor), target,
-                           fit.norm, {options.tolerance, options.refinement_steps}, monitor);
+  Refined refined = refine(grid->comm(), ShiftedOperator(exact, ridge),
+                           CholeskyInverse<Real>(factor), target, fit.norm,
+                           {options.tolerance, options.refinement_steps}, monitor);
   fit.coefficients = std::move(refined.solution);
   fit.residual = std::move(refined.residual);
   fit.backward_error = refined.backward_error;
