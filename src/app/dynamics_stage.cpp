@@ -211,7 +211,8 @@ void krylov_dynamics(Run& run, std::optional<SolvedKernel> solved) {
   const ShiftedOperator exact_shifted(exact, run.ridge);
   std::optional<RefinedInverse> refined;
   if (has_factor && regenerated && solved->is_single) {
-    refined.emplace(exact_shifted, *solved->inverse, solved->norm, RefineOptions{}, report);
+    refined.emplace(run.comm, exact_shifted, *solved->inverse, solved->norm, RefineOptions{},
+                    report);
   }
   const bool is_rounded = has_factor && solved->is_single && !regenerated;
   const auto diagonal = run.training.matrix->column_diagonal();

@@ -22,9 +22,6 @@
 namespace ntkflow::app {
 namespace {
 
-/// Steps of refinement after which mixed precision counts as stalled. Two or three are usual.
-constexpr int kMostRefinementSteps = 40;
-
 struct Solved {
   RegressionFit fit;
   SolvedKernel kernel;
@@ -58,12 +55,18 @@ Attempt solve(Run& run, Precision precision, DistMatrix<Real> k) {
     repeated.push_back(pair.second);
   }
   const KernelOperator exact(*run.training.matrix, report);
-  const FitOptions options{config.regression->factorization,
-                           precision == Precision::mixed ? kMostRefinementSteps : 0};
+  FitOptions options;
+  options.factorization = config.regression->factorization;
+  if (precision == Precision::mixed) {
+    options.refinement = RefineOptions{};
+  }
   auto outcome = report.untimed("regression", [&] {
     return fit_regression(std::move(k), exact, run.residual, run.ridge, repeated, options, report);
   });
   if (auto* failure = std::get_if<NotSolvable>(&outcome)) {
+    PhaseWork attempted = plan.phase("factor");
+    attempted.flop = 0.0;  // how many it did before it failed, nobody has counted
+    report.record(attempted, failure->factor_seconds);
     return *failure;
   }
   auto& regression = std::get<Regression<Real>>(outcome);

@@ -6,7 +6,6 @@
 #include <numeric>
 #include <span>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include <mpi.h>
@@ -20,6 +19,8 @@
 #include <ntkflow/linalg/local.hpp>
 
 #include "blas_abi.hpp"
+#include "copy_block.hpp"
+#include "mpi_type.hpp"
 #include "workspace.hpp"
 
 namespace ntkflow {
@@ -99,13 +100,6 @@ int factor_diagonal_block(MatrixView<Real> block) {
     }
   }
   return info > 0 ? info : kFactored;
-}
-
-template <class Real>
-void copy(MatrixView<const Real> from, MatrixView<Real> to) {
-  for (std::int64_t j = 0; j < from.cols; ++j) {
-    std::copy_n(from.column(j), from.rows, to.column(j));
-  }
 }
 
 /// One factorisation. Panel k is the block column k of the matrix; "its column" is the process
@@ -223,7 +217,7 @@ class Lookahead {
       const auto block = local_.block(rows_.to_local(g).value, columns, width(k), width(k));
       const int status = monitor_.stop_requested() ? kStopped : factor_diagonal_block(block);
       diagonal_[0] = static_cast<Real>(status);
-      copy<Real>(block, diagonal);
+      copy_block(block, diagonal);
     }
     grid_.col_comm().broadcast(
         std::as_writable_bytes(std::span(
@@ -233,7 +227,7 @@ class Lookahead {
     if (status_of(k) == kFactored) {
       const auto below = local_.block(first_row_after(k), columns, rows_below(k), width(k));
       divide_by_transposed<Real>(diagonal, below);
-      copy<Real>(below, row_panel_view(k));
+      copy_block(below, row_panel_view(k));
     }
   }
 
@@ -242,9 +236,10 @@ class Lookahead {
   void start_exchange(std::int64_t k) {
     RowPanel& panel = row_panel(k);
     const std::int64_t values = kHeader<Real> + rows_below(k) * width(k);
-    check_mpi(MPI_Ibcast(panel.message.data(), narrow<int>(values, "values of a panel"), mpi_type(),
-                         cols_.owner({begin(k)}), grid_.row_comm().handle(), &panel.request),
-              "MPI_Ibcast");
+    check_mpi(
+        MPI_Ibcast(panel.message.data(), narrow<int>(values, "values of a panel"), mpi_type<Real>(),
+                   cols_.owner({begin(k)}), grid_.row_comm().handle(), &panel.request),
+        "MPI_Ibcast");
     arriving_ = k;
     exchange_ = Exchange::broadcasting;
     if (is_in_my_column(k)) {
@@ -299,9 +294,10 @@ class Lookahead {
     });
     std::exclusive_scan(counts_.begin(), counts_.end(), offsets_.begin(), 0);
     pack_my_columns(arriving_, gathered_from(static_cast<std::size_t>(grid_.row())));
-    check_mpi(MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, gathered_.data(), counts_.data(),
-                              offsets_.data(), mpi_type(), grid_.col_comm().handle(), &gathering_),
-              "MPI_Iallgatherv");
+    check_mpi(
+        MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, gathered_.data(), counts_.data(),
+                        offsets_.data(), mpi_type<Real>(), grid_.col_comm().handle(), &gathering_),
+        "MPI_Iallgatherv");
     exchange_ = Exchange::gathering;
   }
 
@@ -319,7 +315,8 @@ class Lookahead {
       const GlobalIndex g = rows_.to_global({i_loc});
       if (cols_.is_mine(g)) {
         const std::int64_t size = block_size(g);
-        copy(panel.block(i_loc - first, 0, size, width(k)), to.block(packed, 0, size, width(k)));
+        copy_block(panel.block(i_loc - first, 0, size, width(k)),
+                   to.block(packed, 0, size, width(k)));
         packed += size;
       }
     }
@@ -336,7 +333,7 @@ class Lookahead {
     for_each_column_block(k, [&](GlobalIndex g, std::int64_t position) {
       const std::int64_t size = block_size(g);
       std::int64_t& from = taken[process_row(g)];
-      copy<Real>(gathered_from(process_row(g)).block(from, 0, size, width(k)),
+      copy_block(gathered_from(process_row(g)).block(from, 0, size, width(k)),
                  panel.block(position, 0, size, width(k)));
       from += size;
     });
@@ -433,8 +430,6 @@ class Lookahead {
   static void wait(MPI_Request& request) {
     check_mpi(MPI_Wait(&request, MPI_STATUS_IGNORE), "MPI_Wait");
   }
-
-  static MPI_Datatype mpi_type() { return std::is_same_v<Real, float> ? MPI_FLOAT : MPI_DOUBLE; }
 
   DistMatrix<Real>& a_;
   Monitor& monitor_;

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
-#include <type_traits>
 #include <vector>
 
 #include <mpi.h>
@@ -11,6 +10,8 @@
 #include <ntkflow/base/narrow.hpp>
 #include <ntkflow/dist/collectively.hpp>
 
+#include "copy_block.hpp"
+#include "mpi_type.hpp"
 #include "ntkflow/linalg/stored_symmetric.hpp"
 
 // By our own messages, since p?tran spends its time in copies of single rows with a stride.
@@ -145,7 +146,7 @@ void mirror_lower(DistMatrix<Real>& a) {
         offset += static_cast<int>(block.rows * block.cols);
       }
     });
-    const MPI_Datatype type = std::is_same_v<Real, float> ? MPI_FLOAT : MPI_DOUBLE;
+    const MPI_Datatype type = mpi_type<Real>();
     check_mpi(MPI_Alltoallv(sent_values.data(), sent->counts.data(), sent->offsets.data(), type,
                             received_values.data(), received->counts.data(),
                             received->offsets.data(), type, comm.handle()),
@@ -155,10 +156,8 @@ void mirror_lower(DistMatrix<Real>& a) {
       if (target == me && source != me) {
         int& offset = next[static_cast<std::size_t>(source)];
         const MatrixView<Real> block = blocks.local(j, i);
-        for (std::int64_t col = 0; col < block.cols; ++col) {
-          std::copy_n(received_values.data() + offset, block.rows, block.column(col));
-          offset += static_cast<int>(block.rows);
-        }
+        copy_block({received_values.data() + offset, block.rows, block.cols}, block);
+        offset += static_cast<int>(block.rows * block.cols);
       }
     });
   }

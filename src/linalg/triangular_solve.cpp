@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <span>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -16,6 +15,8 @@
 #include <ntkflow/dist/collectively.hpp>
 
 #include "blas_abi.hpp"
+#include "copy_block.hpp"
+#include "mpi_type.hpp"
 #include "thin_products.hpp"
 
 namespace ntkflow {
@@ -25,9 +26,6 @@ namespace {
 /// It bounds memory and messages too.
 constexpr std::int64_t kColumns = 64;
 
-template <class Real>
-const MPI_Datatype kType = std::is_same_v<Real, float> ? MPI_FLOAT : MPI_DOUBLE;
-
 /// Sum over the ranks of comm, on `root` alone.
 template <class Real>
 void sum_to(const Communicator& comm, int root, MatrixView<Real> values) {
@@ -35,7 +33,7 @@ void sum_to(const Communicator& comm, int root, MatrixView<Real> values) {
     const bool is_root = comm.rank() == root;
     check_mpi(MPI_Reduce(is_root ? MPI_IN_PLACE : values.data, values.data,
                          narrow<int>(values.rows * values.cols, "elements of a block of columns"),
-                         kType<Real>, MPI_SUM, root, comm.handle()),
+                         mpi_type<Real>(), MPI_SUM, root, comm.handle()),
               "MPI_Reduce");
   }
 }
@@ -45,13 +43,6 @@ void broadcast(const Communicator& comm, int root, MatrixView<Real> values) {
   comm.broadcast(std::as_writable_bytes(
                      std::span(values.data, static_cast<std::size_t>(values.rows * values.cols))),
                  root);
-}
-
-template <class Real>
-void copy(MatrixView<const Real> from, MatrixView<Real> to) {
-  for (std::int64_t j = 0; j < to.cols; ++j) {
-    std::copy_n(from.column(j), to.rows, to.column(j));
-  }
 }
 
 /// The diagonal block of a square matrix that begins at a global index, and its owner.
@@ -148,7 +139,7 @@ void forward_substitute(const DistMatrix<Real>& l, Matrix<Real>& x) {
     const MatrixView<Real> solution = x.view().block(block.begin, 0, block.size(), k);
     if (block.is_in_my_row) {
       const std::int64_t row = l.row_map().to_local({block.begin}).value;
-      copy<Real>(sums.view().block(row, 0, block.size(), k), message);
+      copy_block(sums.view().block(row, 0, block.size(), k), message);
       sum_to(grid.row_comm(), block.col, message);
     }
     if (block.is_mine()) {
@@ -160,7 +151,7 @@ void forward_substitute(const DistMatrix<Real>& l, Matrix<Real>& x) {
     }
     if (block.is_in_my_col) {
       broadcast(grid.col_comm(), block.row, message);
-      copy<Real>(message, solution);
+      copy_block(message, solution);
       panel = Panel(l, block);
     }
   }
@@ -208,7 +199,7 @@ void backward_substitute(const DistMatrix<Real>& l, Matrix<Real>& x) {
     }
     const MatrixView<Real> message(buffer.data(), block.size(), k);
     if (block.is_in_my_col) {
-      copy<Real>(MatrixView<const Real>(sums.data(), block.size(), k), message);
+      copy_block({sums.data(), block.size(), k}, message);
       sum_to(grid.col_comm(), block.row, message);
     }
     if (block.is_mine()) {
@@ -218,12 +209,12 @@ void backward_substitute(const DistMatrix<Real>& l, Matrix<Real>& x) {
                        message.column(j), std::minus<>());
       }
       solve_diagonal(l, block, 'T', message);
-      copy<Real>(message, solution);
+      copy_block(message, solution);
     }
     if (block.is_in_my_row) {
       broadcast(grid.row_comm(), block.col, message);
       const std::int64_t row = l.row_map().to_local({block.begin}).value;
-      copy<Real>(message, known.view().block(row, 0, block.size(), k));
+      copy_block(message, known.view().block(row, 0, block.size(), k));
     }
   }
 }

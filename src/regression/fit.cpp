@@ -30,9 +30,9 @@ double round_up(double value) {
 }
 
 template <class Real>
-NotSolvable not_solvable(std::int64_t order, double norm, std::int64_t n) {
+NotSolvable not_solvable(std::int64_t order, double norm, std::int64_t n, double factor_seconds) {
   constexpr double kEps = std::numeric_limits<Real>::epsilon();
-  return {order, norm, round_up(10.0 * static_cast<double>(n) * kEps * norm), kEps};
+  return {order, norm, round_up(10.0 * static_cast<double>(n) * kEps * norm), kEps, factor_seconds};
 }
 
 /// The first repeated sample at which the factor shows a pivot that is zero to rounding, as a
@@ -103,12 +103,12 @@ std::variant<Regression<Real>, NotSolvable> fit_regression(
   timed(seconds.factor,
         [&] { outcome.emplace(factor_cholesky(std::move(k), options.factorization, monitor)); });
   if (const auto* failure = std::get_if<NotPositiveDefinite>(&*outcome)) {
-    return not_solvable<Real>(failure->order, failure->norm, n);
+    return not_solvable<Real>(failure->order, failure->norm, n, seconds.factor);
   }
   auto& factor = std::get<CholeskyFactor<Real>>(*outcome);
   if (ridge == 0.0) {
     if (const auto order = first_vanishing_pivot(factor.matrix(), largest_diagonal, duplicate)) {
-      return not_solvable<Real>(*order, factor.norm(), n);
+      return not_solvable<Real>(*order, factor.norm(), n, seconds.factor);
     }
   }
 
@@ -121,8 +121,9 @@ std::variant<Regression<Real>, NotSolvable> fit_regression(
   fit.smallest_pivot = factor.smallest_pivot();
   timed(fit.seconds.condition, [&] { fit.reciprocal_condition = factor.reciprocal_condition(); });
 
-  Refined refined = refine(ShiftedOperator(exact, ridge), CholeskyInverse<Real>(factor), target,
-                           fit.norm, {options.tolerance, options.refinement_steps}, monitor);
+  Refined refined =
+      refine(grid->comm(), ShiftedOperator(exact, ridge), CholeskyInverse<Real>(factor), target,
+             fit.norm, options.refinement, monitor);
   fit.coefficients = std::move(refined.solution);
   fit.residual = std::move(refined.residual);
   fit.backward_error = refined.backward_error;

@@ -94,7 +94,7 @@ Elimination eliminate(std::int64_t n, double ridge, const Matrix<double>& y) {
   return result;
 }
 
-constexpr FitOptions kRefined{Factorization::automatic, 40, 0.0};
+constexpr FitOptions kRefined{Factorization::automatic, RefineOptions{}};
 
 DistMatrix<float> rounded_to_single(const DistMatrix<double>& a) {
   DistMatrix<float> rounded(a.grid(), a.rows(), a.cols(), a.block());
@@ -328,6 +328,7 @@ TEST(FitRegressionTest, SaysInWhichPrecisionThereIsNoFactor) {
   ASSERT_ALL_RANKS(std::holds_alternative<NotSolvable>(mixed), world);
   const NotSolvable& failure = std::get<NotSolvable>(mixed);
   EXPECT_EQ(failure.epsilon, test::kEps<float>);
+  EXPECT_GT(failure.factor_seconds, 0.0);
   EXPECT_GE(failure.suggested_ridge, 10.0 * kOrder * test::kEps<float> * failure.norm);
   EXPECT_EQ(verdict(problem.fit_mixed(failure.suggested_ridge)), 1.0);
 
@@ -345,7 +346,8 @@ TEST(FitRegressionTest, ReportsARefinementThatStalls) {
       for_each_diagonal(
           k, [&](std::int64_t, float& entry) { entry += static_cast<float>(ridge_in_factor); });
       return Problem::fit_of(fit_regression(std::move(k), problem.exact, problem.target, 0.0, {},
-                                            {Factorization::automatic, 5, 0.0}, silent_monitor()));
+                                            {Factorization::automatic, {.max_steps = 5}},
+                                            silent_monitor()));
     };
     // The factor of another matrix is a poor inverse.
     const RegressionFit stalled = fit_factor_of(1e3);
@@ -432,6 +434,7 @@ TEST(FitRegressionTest, NamesTheRepeatedSampleAndARidgeThatHelps) {
     const NotSolvable& failure = std::get<NotSolvable>(outcome);
     EXPECT_EQ(failure.order, 24);
     EXPECT_EQ(failure.epsilon, test::kEps<double>);
+    EXPECT_GT(failure.factor_seconds, 0.0);
     const auto second = fit(failure.suggested_ridge);
     ASSERT_ALL_RANKS(std::holds_alternative<Regression<double>>(second), world);
     const auto& result = std::get<Regression<double>>(second).fit;

@@ -58,8 +58,9 @@ TEST_F(FitMnistTest, MixedPrecisionMeetsDouble) {
                  rounded.local().data, [](double value) { return static_cast<float>(value); });
   const Matrix<double>& target = data.split(Split::train).target;
 
-  const auto mixed_outcome = fit_regression(std::move(rounded), exact, target, 0.0, {},
-                                            {Factorization::automatic, 40, 0.0}, silent_monitor());
+  const auto mixed_outcome =
+      fit_regression(std::move(rounded), exact, target, 0.0, {},
+                     {Factorization::automatic, RefineOptions{}}, silent_monitor());
   const auto double_outcome =
       fit_regression(std::move(k), exact, target, 0.0, {}, {}, silent_monitor());
 

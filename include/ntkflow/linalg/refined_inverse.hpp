@@ -4,6 +4,7 @@
 
 #include <ntkflow/base/matrix.hpp>
 #include <ntkflow/base/monitor.hpp>
+#include <ntkflow/dist/communicator.hpp>
 #include <ntkflow/linalg/linear_operator.hpp>
 #include <ntkflow/linalg/refine.hpp>
 
@@ -14,17 +15,23 @@ namespace ntkflow {
 class RefinedInverse : public LinearOperator {
  public:
   /// @param norm  |A|_inf. Local.
-  RefinedInverse(const LinearOperator& a, const LinearOperator& inverse, double norm,
-                 const RefineOptions& options, Monitor& monitor)
-      : a_(&a), inverse_(&inverse), norm_(norm), options_(options), monitor_(&monitor) {}
+  RefinedInverse(const Communicator& comm, const LinearOperator& a, const LinearOperator& inverse,
+                 double norm, const RefineOptions& options, Monitor& monitor)
+      : comm_(&comm),
+        a_(&a),
+        inverse_(&inverse),
+        norm_(norm),
+        options_(options),
+        monitor_(&monitor) {}
 
   [[nodiscard]] std::int64_t size() const override { return a_->size(); }
-  /// The best solutions that refinement reaches. Collective over the operators' ranks.
+  /// The best solutions that refinement reaches. Collective over comm.
   [[nodiscard]] Matrix<double> apply(const Matrix<double>& x) const override {
-    return refine(*a_, *inverse_, x, norm_, options_, *monitor_).solution;
+    return refine(*comm_, *a_, *inverse_, x, norm_, options_, *monitor_).solution;
   }
 
  private:
+  const Communicator* comm_;
   const LinearOperator* a_;
   const LinearOperator* inverse_;
   double norm_;

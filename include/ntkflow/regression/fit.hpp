@@ -17,8 +17,7 @@ namespace ntkflow {
 
 struct FitOptions {
   Factorization factorization = Factorization::automatic;
-  int refinement_steps = 0;  ///< at most so many; 0: the solution that the factor gives
-  double tolerance = 0.0;    ///< of the refinement, on the backward error; 0: sqrt(N) eps of double
+  RefineOptions refinement{.max_steps = 0};  ///< by default the solution that the factor gives
 };
 
 /// Wall time of the steps of a fit, the maximum over the ranks.
@@ -34,7 +33,7 @@ struct FitSeconds {
 struct RegressionFit {
   Matrix<double> coefficients;  ///< alpha, [N x C]
   Matrix<double> residual;      ///< (y - f_0) - (K + ridge I) alpha, [N x C], with K in double, as
-                                ///< the refinement updates it
+                                ///< in Refined
   double ridge = 0.0;           ///< absolute, as used
   double backward_error = 0.0;  ///< max over outputs of |residual|_inf / (|K + ridge I|_inf
                                 ///< |alpha|_inf + |y - f_0|_inf)
@@ -70,6 +69,7 @@ struct NotSolvable {
   double suggested_ridge =
       0.0;               ///< absolute; the smallest worth trying, 10 N epsilon |K|_1, rounded up
   double epsilon = 0.0;  ///< of the factor's precision
+  double factor_seconds = 0.0;  ///< wall time of the attempt, the maximum over the ranks
 };
 
 /// The ridge in the kernel's own units. @param trace  of K.
@@ -90,10 +90,10 @@ double absolute_ridge(const Ridge& ridge, double trace, std::int64_t n);
 ///                   that a pivot below N eps K_jj there counts as failure; eps is that of Real.
 ///
 /// A refinement that stalls is no failure here: `fit.refinement` says so, and the best solution
-/// is given with its error. Cost: N^3/3 flop, and one product with `exact` for the residual and one
-/// for each step of the refinement. Ref: Higham, Accuracy and Stability of Numerical Algorithms
-/// (2002), section 7.1 (backward error); Rasmussen, Williams (2006), equation 2.30 (marginal
-/// likelihood).
+/// is given with its error. InterruptedError on all ranks when the monitor asks to stop. Cost:
+/// N^3/3 flop, and one product with `exact` for the residual and one for each step of the
+/// refinement. Ref: Higham, Accuracy and Stability of Numerical Algorithms (2002), section 7.1
+/// (backward error); Rasmussen, Williams (2006), equation 2.30 (marginal likelihood).
 template <class Real>
 std::variant<Regression<Real>, NotSolvable> fit_regression(
     DistMatrix<Real> k, const LinearOperator& exact, const Matrix<double>& target, double ridge,
