@@ -34,6 +34,9 @@ constexpr double kTopChange = 1e-13;
 // The workspace of xSYEVD, 1 + 6 m + 2 m^2 values, has a 32-bit size.
 constexpr std::int64_t kMostColumns = 32766;
 
+// What the space may leave out at any time, of the largest error that no space can mend.
+constexpr double kUnseenShare = 0.1;
+
 constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 
 // Streams of random numbers.
@@ -321,12 +324,18 @@ KrylovFlow::KrylovFlow(const Communicator& comm, const KrylovOperators& operator
     const std::vector<FlowScale> scales = estimator.scales(sampled, operators.trace);
     enough =
         ++blocks >= kLeastBlocks && top - top_before <= kTopChange * projected_.eigen.values.back();
+    std::vector<double> hidden(samples.size());
+    for (std::size_t k = 0; k < samples.size(); ++k) {
+      hidden[k] = expected_product_error(scales[k], operators.roundoff, top, n_) +
+                  rounding_error(scales[k], top, n_);
+    }
+    const double unseen =
+        kUnseenShare * (hidden.empty() ? 0.0 : *std::max_element(hidden.begin(), hidden.end()));
     for (std::size_t k = 0; k < samples.size(); ++k) {
       changes[k] = {changes[k][1], changes[k][2], newest[k]};
-      const double hidden = expected_product_error(scales[k], operators.roundoff, top, n_) +
-                            rounding_error(scales[k], top, n_);
-      enough = enough && (space_error(changes[k], kUnbounded) <= tolerance ||
-                          std::min(newest[k], remaining_change(changes[k])) <= hidden);
+      enough = enough &&
+               (space_error(changes[k], kUnbounded) <= tolerance ||
+                std::min(newest[k], remaining_change(changes[k])) <= std::max(hidden[k], unseen));
     }
     report_.estimate_seconds += watch.seconds();
     enough = comm.agree(enough).ok;  // the ranks' processors may round differently
