@@ -158,8 +158,13 @@ class ResultsTest(Case):
         kernel = "depth = 1\n"
         for ridge, precision in ((1e-7, "double"), (1.0, "mixed")):
             regression = f'ridge = {ridge}\nprecision = "mixed"\n'
-            result = self.run_ok(["run", self.config(kernel=kernel, regression=regression), "--overwrite"], 2)
+            log = self.folder / "log.json"
+            arguments = [self.config(kernel=kernel, regression=regression), "--overwrite", "--log-json", log]
+            result = self.run_ok(["run", *arguments], 2)
             self.assertEqual("going on in double precision" in result.err, precision == "double")
+            events = [json.loads(line) for line in log.read_text().splitlines()]
+            factored = [event for event in events if event["event"] == "phase_end" and event["phase"] == "factor"]
+            self.assertEqual(len(factored), 2 if precision == "double" else 1)
             with h5py.File(self.folder / "out.h5") as file:
                 attributes = file["regression"].attrs
                 self.assertEqual(attributes["precision"], precision)
