@@ -32,7 +32,7 @@ InitialValues draw(GridShape shape, std::int64_t block, std::int64_t points, std
                    std::int64_t outputs, std::uint64_t seed) {
   auto outcome = draw_gaussian_process(
       covariance(shape, block, points).assemble_symmetric(Triangle::lower, silent_monitor()), train,
-      outputs, seed);
+      outputs, seed, silent_monitor());
   EXPECT_TRUE(std::holds_alternative<InitialValues>(outcome));
   return std::move(std::get<InitialValues>(outcome));
 }
