@@ -161,6 +161,7 @@ void Report::stop_if_requested(const std::string& next_phase) const {
 void Report::begin_phase(const std::string& name) {
   current_ = name;
   tenth_ = 0;
+  step_begin_ = 0.0;
   last_shown_ = 0.0;
   watch_.reset();
   if (comm_->rank() == 0) {
@@ -192,10 +193,11 @@ void Report::progress(std::int64_t done, std::int64_t total) {
   // One line per tenth, for phases long enough that somebody may wonder.
   constexpr double kLongSeconds = 10.0;
   const int tenth = static_cast<int>(fraction * 10.0);
-  if (tenth + 1 < tenth_) {
-    tenth_ = 0;  // the next step of several
+  if (tenth < tenth_) {  // the next step of several
+    tenth_ = 0;
+    step_begin_ = seconds;
   }
-  if (tenth > tenth_ && seconds > kLongSeconds && tenth < 10) {
+  if (tenth > tenth_ && seconds - step_begin_ > kLongSeconds && tenth < 10) {
     line(fmt::format("  {:<18} {:3d} %  {:8.1f} s", current_, 10 * tenth, seconds));
   }
   tenth_ = std::max(tenth_, tenth);

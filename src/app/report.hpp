@@ -97,6 +97,7 @@ class Report : public Monitor {
   std::string current_;
   Stopwatch watch_;
   int tenth_ = 0;
+  double step_begin_ = 0.0;  ///< of the running phase
   double last_shown_ = 0.0;
   bool bar_shown_ = false;
   std::vector<Phase> phases_;
