@@ -164,10 +164,15 @@ Solved solve_or_fall_back(Run& run, std::string& reason) {
     std::optional<Plan> plan;
     collectively(run.comm, [&] { plan = double_plan(run.problem); });
     if (!plan) {
-      throw NumericalError(failure +
-                           "; double precision would do more, but its memory is not available: "
-                           "raise regression.ridge, use more ranks, or set regression.precision = "
-                           "\"single\" for a solution that is not refined");
+      throw NumericalError(
+          failure +
+          "; double precision would do more, but its memory is not available: raise "
+          "regression.ridge" +
+          (std::holds_alternative<Solved>(attempt)
+               ? ", use more ranks, or set regression.precision = \"single\" for a solution that "
+                 "is "
+                 "not refined"
+               : " or use more ranks"));
     }
     run.report.warning(failure + "; going on in double precision");
     attempt = NotSolvable{};  // frees the matrix
