@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <support/stop_at_question.hpp>
 #include <support/tolerance.hpp>
 
 #include <ntkflow/base/error.hpp>
@@ -102,17 +103,6 @@ TYPED_TEST(LookaheadTest, UpperTriangleCheckSeesOneChange) {
     EXPECT_FALSE(grid->comm().agree(upper_is_untouched(a)).ok);
   });
 }
-
-/// Asks to stop at its rank's question number `question`, counted from 0, and at all later ones.
-class StopAtQuestion : public Monitor {
- public:
-  explicit StopAtQuestion(int question) : question_(question) {}
-  [[nodiscard]] bool stop_requested() const override { return asked_++ >= question_; }
-
- private:
-  int question_;
-  mutable int asked_ = 0;
-};
 
 /// What the interruption says, empty if there is none.
 template <class Real>

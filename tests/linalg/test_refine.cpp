@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <support/stop_at_question.hpp>
 #include <support/tolerance.hpp>
 
 #include <ntkflow/base/error.hpp>
@@ -488,17 +489,6 @@ TEST(RefineTest, ReportsTheTrueErrorWhereTheFirstSolutionIsHuge) {
   EXPECT_NEAR(refined.backward_error, error, ulp_bound<double>(kOrder, 1.0));
   expect_same_on_all_ranks(refined);
 }
-
-/// Asks to stop at its question number `question`, counted from 0.
-class StopAtQuestion : public Monitor {
- public:
-  explicit StopAtQuestion(int question) : question_(question) {}
-  [[nodiscard]] bool stop_requested() const override { return asked_++ >= question_; }
-
- private:
-  int question_;
-  mutable int asked_ = 0;
-};
 
 TEST(RefineTest, StopsOnAllRanksWhenOneIsAsked) {
   const auto world = Communicator::world();
