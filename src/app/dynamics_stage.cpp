@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -63,12 +62,6 @@ void write_method(Run& run, const char* method) {
   }
 }
 
-double largest_magnitude(const Matrix<double>& a) {
-  return std::accumulate(a.data(), a.data() + a.size(), 0.0, [](double largest, double value) {
-    return max_or_nan(largest, std::abs(value));
-  });
-}
-
 /// K stored whole in double, where no regression has left it in a factor's upper triangle.
 SolvedKernel store_kernel(Run& run) {
   const auto timed = [&](const char* phase, auto&& work) {
@@ -80,8 +73,7 @@ SolvedKernel store_kernel(Run& run) {
   }));
   timed("mirror", [&] { mirror_lower(*k); });
   SolvedKernel kernel;
-  kernel.products =
-      std::make_unique<StoredSymmetric<double>>(*k, run.training.matrix->column_diagonal());
+  kernel.products = std::make_unique<StoredSymmetric<double>>(*k, run.diagonal);
   kernel.memory = k;
   return kernel;
 }
@@ -181,14 +173,8 @@ void follow(Run& run, const Flow& flow, const std::vector<double>& times, const 
 }  // namespace
 
 void spectral_dynamics(Run& run, const EigenSystem<double>& eigen) {
-  const DynamicsOptions& options = *run.problem.config.dynamics;
   const GradientFlow flow(eigen, run.residual, run.ridge);
-  std::vector<double> times = options.times;
-  if (options.time_unit == TimeUnit::inverse_lambda_max) {
-    for (double& t : times) {
-      t = t == 0.0 ? 0.0 : t / flow.lambda_max();
-    }
-  }
+  const auto times = absolute_times(*run.problem.config.dynamics, flow.lambda_max());
   const KernelOperator k(*run.training.matrix, run.report);
   write_method(run, "spectral");
   follow(
@@ -215,12 +201,11 @@ void krylov_dynamics(Run& run, std::optional<SolvedKernel> solved) {
                     report);
   }
   const bool is_rounded = has_factor && solved->is_single && !regenerated;
-  const auto diagonal = run.training.matrix->column_diagonal();
   KrylovOperators operators;
   operators.products = regenerated ? &exact : solved->products.get();
   operators.inverse = refined ? &*refined : has_factor ? solved->inverse.get() : nullptr;
   operators.exact = is_rounded ? &exact : nullptr;
-  operators.trace = std::accumulate(diagonal.begin(), diagonal.end(), 0.0);
+  operators.trace = std::accumulate(run.diagonal.begin(), run.diagonal.end(), 0.0);
   operators.roundoff = 0.5 * (is_rounded ? double{std::numeric_limits<float>::epsilon()}
                                          : std::numeric_limits<double>::epsilon());
   const auto built_flow = report.untimed("krylov", [&] {
@@ -251,7 +236,7 @@ void krylov_dynamics(Run& run, std::optional<SolvedKernel> solved) {
         built.dimension, options.tolerance));
   }
   const auto& estimates = flow.error_estimate();
-  const double largest_residual = largest_magnitude(run.residual);
+  const double largest_residual = largest_magnitude(run.residual.data(), run.residual.size());
   if (const double error = std::accumulate(estimates.begin(), estimates.end(), 0.0, max_or_nan);
       built.converged && !(error <= options.tolerance * largest_residual)) {
     report.line(fmt::format(

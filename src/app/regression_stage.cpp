@@ -80,8 +80,7 @@ Attempt solve(Run& run, Precision precision, DistMatrix<Real> k) {
 
   const auto factor = std::make_shared<CholeskyFactor<Real>>(std::move(regression.factor));
   SolvedKernel kernel;
-  kernel.products = std::make_unique<StoredSymmetric<Real>>(factor->matrix(),
-                                                            run.training.matrix->column_diagonal());
+  kernel.products = std::make_unique<StoredSymmetric<Real>>(factor->matrix(), run.diagonal);
   kernel.inverse = std::make_unique<CholeskyInverse<Real>>(*factor);
   kernel.memory = factor;
   kernel.coefficients = regression.fit.coefficients.clone();

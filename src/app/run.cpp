@@ -163,10 +163,12 @@ void all_stages(Run& run, const std::string& command_line) {
     kernel_by_depth_output(run.problem, run.report, run.file, *run.training.matrix);
   }
   draw_initial_function(run);
+  if (config.regression || uses_krylov(config)) {
+    run.diagonal = run.training.matrix->column_diagonal();
+  }
   std::optional<SolvedKernel> solved;
   if (config.regression) {
-    const auto diagonal = run.training.matrix->column_diagonal();
-    const double trace = std::accumulate(diagonal.begin(), diagonal.end(), 0.0);
+    const double trace = std::accumulate(run.diagonal.begin(), run.diagonal.end(), 0.0);
     run.mean_diagonal = trace / static_cast<double>(run.problem.train_size());
     run.ridge = absolute_ridge(config.regression->ridge, trace, run.problem.train_size());
     solved = regression_stage(run);
@@ -192,7 +194,8 @@ void run(const Communicator& comm, const CommandLine& line) {
   Report report(comm, line);
   Problem problem = prepare(comm, line, PlannedCommand::run, report);
   ResultFile file(comm, problem.config.output.file, line.overwrite);
-  Run state{comm, std::move(problem), report, std::move(file), {}, std::nullopt, {}, {}, 0.0, 0.0};
+  Run state{comm, std::move(problem), report, std::move(file), {}, std::nullopt, {}, {}, {}, 0.0,
+            0.0};
   fail_together(comm, state.file.path(), [&] { all_stages(state, line.text); });
 }
 

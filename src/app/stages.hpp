@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <ntkflow/base/matrix.hpp>
 #include <ntkflow/dynamics/flow.hpp>
@@ -27,6 +28,7 @@ struct Run {
   ResultFile file;
   TrainingKernel<double> training;
   std::optional<KernelMatrix<double>> test;  ///< absent without a test set
+  std::vector<double> diagonal;              ///< of K, without the ridge
   InitialValues initial;
   Matrix<double> residual;     ///< y - f_0 on the training set, [N x C]
   double ridge = 0.0;          ///< absolute

@@ -1,8 +1,19 @@
 #include "ntkflow/dynamics/flow.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace ntkflow {
+
+std::vector<double> absolute_times(const DynamicsOptions& options, double lambda_max) {
+  std::vector<double> times = options.times;
+  if (options.time_unit == TimeUnit::inverse_lambda_max) {
+    for (double& t : times) {
+      t = t == 0.0 ? 0.0 : t / std::max(lambda_max, 0.0);
+    }
+  }
+  return times;
+}
 
 double flow_filter(double lambda, double t, std::int64_t n) {
   const double rate = t / static_cast<double>(n);

@@ -77,26 +77,6 @@ Matrix<double> solved_columns(const Communicator& comm, const LinearOperator& in
   return solved;
 }
 
-double largest_magnitude(const Matrix<double>& a, std::int64_t begin_col, std::int64_t cols) {
-  double largest = 0.0;
-  const double* values = a.data() + begin_col * a.rows();
-  for (std::int64_t i = 0; i < cols * a.rows(); ++i) {
-    largest = max_or_nan(largest, std::abs(values[i]));
-  }
-  return largest;
-}
-
-/// Where lambda_max is zero, all positive times in its unit are infinite.
-std::vector<double> absolute_times(const DynamicsOptions& options, double lambda_max) {
-  std::vector<double> times = options.times;
-  if (options.time_unit == TimeUnit::inverse_lambda_max) {
-    for (double& t : times) {
-      t = t == 0.0 ? 0.0 : t / std::max(lambda_max, 0.0);
-    }
-  }
-  return times;
-}
-
 [[noreturn]] void refuse_not_finite() {
   throw NumericalError(
       "gradient flow in a Krylov space gave values that are not finite; check the inputs, or add "
@@ -172,8 +152,8 @@ struct KrylovFlow::Estimator {
       }
       const Matrix<double> rows = local_rows(step, -flow.ridge_, step);
       for (std::size_t k = 0; k < batch.size(); ++k) {
-        largest[begin + k] =
-            largest_magnitude(rows, static_cast<std::int64_t>(k) * flow.outputs_, flow.outputs_);
+        largest[begin + k] = largest_magnitude(
+            rows.column(static_cast<std::int64_t>(k) * flow.outputs_), flow.outputs_ * rows.rows());
       }
     }
     max_of_finite(*flow.comm_, largest);
@@ -308,7 +288,7 @@ KrylovFlow::KrylovFlow(const Communicator& comm, const KrylovOperators& operator
   // By sampled time, the last changes of K A_t over the training set, newest last.
   const std::vector<std::size_t> samples = sample_times(options.times, kSampledTimes);
   std::vector<std::array<double, 3>> changes(samples.size(), {0.0, 0.0, 0.0});
-  const double tolerance = options.tolerance * largest_magnitude(residual, 0, outputs_);
+  const double tolerance = options.tolerance * largest_magnitude(residual.data(), residual.size());
   const Estimator estimator{*this};
   Projected before;
   double top_before = 0.0;

@@ -26,12 +26,6 @@ void add_multiple(double factor, const double* x, double* y, std::int64_t n) {
   std::transform(x, x + n, y, y, [factor](double a, double b) { return b + factor * a; });
 }
 
-double largest_magnitude(const double* values, std::int64_t n) {
-  return std::accumulate(values, values + n, 0.0, [](double largest, double value) {
-    return max_or_nan(largest, std::abs(value));
-  });
-}
-
 double backward_error(const double* r, const double* x, const double* b, std::int64_t n,
                       double norm) {
   const double scale = norm * largest_magnitude(x, n) + largest_magnitude(b, n);

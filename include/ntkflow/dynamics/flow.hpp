@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <ntkflow/base/matrix.hpp>
+#include <ntkflow/dynamics/options.hpp>
 
 namespace ntkflow {
 
@@ -30,6 +31,11 @@ class Flow {
   /// f_t(X) - f_0(X) = K A_t on the training set, likewise.
   [[nodiscard]] virtual Matrix<double> train_increment(std::span<const double> times) const = 0;
 };
+
+/// The times that the options ask for, in units of 1. 0 stays 0; where lambda_max is zero, all
+/// positive times in its unit are infinite. Local.
+/// @param lambda_max  of K / N
+std::vector<double> absolute_times(const DynamicsOptions& options, double lambda_max);
 
 /// phi_t(lambda) = (1 - exp(-t lambda / N)) / lambda, entire in lambda: t/N at lambda = 0, and
 /// 1/lambda for t = infinity. From expm1, so that no digits cancel. Local.
