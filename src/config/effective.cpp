@@ -10,6 +10,7 @@
 
 #include "names.hpp"
 #include "paths.hpp"
+#include "read_tables.hpp"
 #include "schema.hpp"
 #include "toml_text.hpp"
 
@@ -169,6 +170,31 @@ void write_stages(Writer& out, const RunConfig& run, const std::optional<TimeGri
   }
 }
 
+void write_experiment(Writer& out, const ExperimentOptions& experiment) {
+  const NetworkOptions& network = experiment.network;
+  out.table("network");
+  out.raw("widths", toml_list(network.widths));
+  out.value("draws", network.draws);
+  out.value("seed", network.seed);
+  out.name("precision", kNetworkPrecisions, network.precision);
+  out.value("learning_rate", network.learning_rate);
+  out.value("steps", network.steps);
+  out.name("method", kTrainingMethods, network.method);
+  out.name("unstable", kUnstableRates, network.unstable);
+  out.table("experiment");
+  out.name("name", kStudies, experiment.study);
+  if (draws_curves(experiment.study)) {
+    out.value("points", experiment.points);
+  }
+  if (experiment.study == Study::gaussian_limit) {
+    out.raw("quantiles", toml_list(experiment.quantiles));
+  }
+  if (experiment.study == Study::principal_components) {
+    out.value("component", experiment.component);
+    out.value("amplitude", experiment.amplitude);
+  }
+}
+
 void write_output(Writer& out, const OutputOptions& output) {
   out.table("output");
   out.raw("file", toml_path(output.file));
@@ -194,6 +220,15 @@ std::string effective_toml(const RunConfig& run, const std::optional<TimeGrid>& 
   write_data(out, run.data);
   write_kernel(out, run.kernel);
   write_stages(out, run, grid);
+  if (run.experiment) {
+    write_experiment(out, *run.experiment);
+    out.table("output");
+    out.raw("file", toml_path(run.output.file));
+    out.table("parallel");
+    out.raw("threads",
+            run.parallel.threads ? toml_value(*run.parallel.threads) : toml_string("auto"));
+    return out.text();
+  }
   write_output(out, run.output);
   write_parallel(out, run.parallel);
   return out.text();

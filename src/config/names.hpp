@@ -71,6 +71,18 @@ inline constexpr Names<TimeUnit, 2> kTimeUnits{
 inline constexpr Names<InitialFunction, 2> kInitialFunctions{
     {{"zero", InitialFunction::zero}, {"gaussian_process", InitialFunction::gaussian_process}}};
 
+inline constexpr Names<Study, 4> kStudies{{{"kernel-convergence", Study::kernel_convergence},
+                                           {"gaussian-limit", Study::gaussian_limit},
+                                           {"principal-components", Study::principal_components},
+                                           {"width-scaling", Study::width_scaling}}};
+inline constexpr Names<NetworkPrecision, 2> kNetworkPrecisions{
+    {{"double", NetworkPrecision::double_precision},
+     {"single", NetworkPrecision::single_precision}}};
+inline constexpr Names<TrainingMethod, 2> kTrainingMethods{
+    {{"descent", TrainingMethod::descent}, {"flow", TrainingMethod::flow}}};
+inline constexpr Names<UnstableRate, 2> kUnstableRates{
+    {{"refuse", UnstableRate::refuse}, {"run", UnstableRate::run}}};
+
 /// How the points of a time grid lie between its ends.
 enum class Spacing { log, linear };
 inline constexpr Names<Spacing, 2> kSpacings{{{"log", Spacing::log}, {"linear", Spacing::linear}}};

@@ -32,6 +32,11 @@ KernelOptions read_kernel(const TableReader& kernel);
 std::optional<ActivationSpec> read_activation(const TableReader& kernel);
 RegressionOptions read_regression(const TableReader& regression);
 DynamicsTable read_dynamics(const TableReader& dynamics);
+/// Whether a study draws curves over the circle. Local.
+bool draws_curves(Study study);
+/// [network] and [experiment]. @param study  of the command line, or empty
+ExperimentOptions read_experiment(const TableReader& network, const TableReader& experiment,
+                                  const std::string& study);
 SpectrumOptions read_spectrum(const TableReader& spectrum);
 /// @param output_file  of --output, relative to the working directory, instead of output.file.
 OutputOptions read_output(const TableReader& output, const std::string& folder,

@@ -1,11 +1,15 @@
 #include "ntkflow/config/run_config.hpp"
 
+#include <array>
 #include <filesystem>
+#include <initializer_list>
+#include <string_view>
 
 #include <fmt/format.h>
 
 #include "document.hpp"
 #include "effective.hpp"
+#include "names.hpp"
 #include "paths.hpp"
 #include "problems.hpp"
 #include "read_tables.hpp"
@@ -18,6 +22,53 @@ namespace {
 
 using config::Problems;
 using config::TableReader;
+
+constexpr std::array kStageTables{"regression", "dynamics", "spectrum"};
+constexpr std::array kStudyTables{"network", "experiment"};
+
+/// Tables that have no part in what the configuration is for, and those that are missing.
+void check_purpose(const toml::table& document, const ConfigSource& source, Problems& problems) {
+  const bool is_run = source.purpose == ConfigPurpose::run;
+  const auto refuse = [&](const char* table, const char* command) {
+    if (const toml::node* node = document.get(table)) {
+      problems.add(node->source(), table,
+                   fmt::format("this table is for `ntkflow {}`; remove it", command));
+    }
+  };
+  if (is_run) {
+    for (const char* table : kStudyTables) {
+      refuse(table, "experiment");
+    }
+  } else {
+    for (const char* table : kStageTables) {
+      refuse(table, "run");
+    }
+  }
+  for (const std::string_view required : {"data", "kernel", "network", "output"}) {
+    const bool elsewhere = (required == "output" && source.output_file) ||
+                           (required == "network" && is_run);
+    if (!document.contains(required) && !elsewhere) {
+      problems.add(required, fmt::format("the table [{}] is missing", required));
+    }
+  }
+}
+
+/// Keys that a run has a use for and a study has not.
+void check_study(const RunConfig& run, const TableReader& kernel, const TableReader& output,
+                 const TableReader& parallel) {
+  const auto refuse = [](const TableReader& table, std::initializer_list<const char*> keys) {
+    for (const char* key : keys) {
+      if (table.has(key)) {
+        table.complain(key, "an experiment has no use for this key; remove it");
+      }
+    }
+  };
+  refuse(output, {"predictions", "gram", "gram_depths", "model"});
+  refuse(parallel, {"grid", "block_size"});
+  if (run.kernel.type != KernelType::ntk) {
+    kernel.complain("type", "networks are trained in all layers; allowed: \"ntk\"");
+  }
+}
 
 /// What tables say about each other.
 void check_together(const RunConfig& run, const TableReader& output) {
@@ -63,14 +114,11 @@ RunConfig parse_config(const ConfigSource& source) {
   const TableReader regression = open("regression");
   const TableReader dynamics = open("dynamics");
   const TableReader spectrum = open("spectrum");
+  const TableReader network = open("network");
+  const TableReader experiment = open("experiment");
   const TableReader output = open("output");
   const TableReader parallel = open("parallel");
-  for (const char* required : {"data", "kernel", "output"}) {
-    const bool elsewhere = required == std::string_view("output") && source.output_file;
-    if (!document.contains(required) && !elsewhere) {
-      problems.add(required, fmt::format("the table [{}] is missing", required));
-    }
-  }
+  check_purpose(document, source, problems);
 
   RunConfig run;
   std::optional<config::TimeGrid> grid;
@@ -93,10 +141,22 @@ RunConfig parse_config(const ConfigSource& source) {
     run.output = config::read_output(output, folder, source.output_file);
   }
   run.parallel = config::read_parallel(parallel);
+  if (source.purpose == ConfigPurpose::experiment) {
+    run.experiment = config::read_experiment(network, experiment, source.study);
+    check_study(run, kernel, output, parallel);
+  }
   check_together(run, output);
   problems.throw_if_any();
   run.effective_toml = config::effective_toml(run, grid);
   return run;
+}
+
+std::vector<std::string> study_names() {
+  return config::all_names(config::kStudies);
+}
+
+std::string to_string(Study study) {
+  return std::string(config::name_of(config::kStudies, study));
 }
 
 std::string config_help() {

@@ -9,6 +9,7 @@
 #include <ntkflow/data/options.hpp>
 #include <ntkflow/dist/process_grid.hpp>
 #include <ntkflow/dynamics/options.hpp>
+#include <ntkflow/experiment/options.hpp>
 #include <ntkflow/kernel/architecture.hpp>
 #include <ntkflow/regression/options.hpp>
 #include <ntkflow/spectrum/options.hpp>
@@ -42,11 +43,15 @@ struct RunConfig {
   std::optional<RegressionOptions> regression;
   std::optional<DynamicsOptions> dynamics;
   std::optional<SpectrumOptions> spectrum;
+  std::optional<ExperimentOptions> experiment;  ///< exactly with ConfigPurpose::experiment
   OutputOptions output;
   ParallelOptions parallel;
   std::string effective_toml;  ///< every option with the value in force; reading it again gives the
                                ///< same RunConfig
 };
+
+/// Which tables a configuration may hold: the stages of a run, or the networks of a study.
+enum class ConfigPurpose { run, experiment };
 
 /// Where a configuration comes from.
 struct ConfigSource {
@@ -54,6 +59,8 @@ struct ConfigSource {
   std::string path;                   ///< of the file, for messages and relative paths; empty: none
   std::vector<std::string> settings;  ///< "table.key=VALUE" of --set, in order, TOML value syntax
   std::optional<std::string> output_file;  ///< --output, relative to the working directory
+  ConfigPurpose purpose = ConfigPurpose::run;
+  std::string study{};  ///< name of the study on the command line; empty: experiment.name says it
 };
 
 /// Reads and checks a configuration. Local (pure: no files, only the environment for ${NAME}).
@@ -64,6 +71,10 @@ RunConfig parse_config(const ConfigSource& source);
 /// An activation as a configuration would write it on one line: "relu", or the table of a name or
 /// an expression with its parameters. Reading it again gives the same spec. Local.
 std::string activation_toml(const ActivationSpec& activation);
+
+/// Names of all studies, and of one. Local.
+std::vector<std::string> study_names();
+std::string to_string(Study study);
 
 /// Every table and key with its meaning and what it may hold, two lines each, for --help. Local.
 std::string config_help();

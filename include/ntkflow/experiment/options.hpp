@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace ntkflow {
+
+/// The named studies of `ntkflow experiment`.
+enum class Study { kernel_convergence, gaussian_limit, principal_components, width_scaling };
+
+enum class NetworkPrecision { single_precision, double_precision };
+
+/// How parameters follow the negative gradient; see finite/training.hpp.
+enum class TrainingMethod { descent, flow };
+
+/// What to do with a learning rate beyond the stable limit.
+enum class UnstableRate { refuse, run };
+
+/// The ensembles of finite networks that a study trains: `draws` for each width.
+struct NetworkOptions {
+  std::vector<std::int64_t> widths;  ///< ascending, each >= 1
+  std::int64_t draws = 10;
+  std::uint64_t seed = 0;
+  NetworkPrecision precision = NetworkPrecision::double_precision;
+  double learning_rate = 1.0;  ///< also the time that one step takes
+  std::int64_t steps = 0;
+  TrainingMethod method = TrainingMethod::descent;
+  UnstableRate unstable = UnstableRate::refuse;
+};
+
+struct ExperimentOptions {
+  Study study = Study::kernel_convergence;
+  NetworkOptions network;
+  std::int64_t points = 101;                        ///< on the circle, where curves are drawn
+  std::vector<double> quantiles = {0.1, 0.5, 0.9};  ///< gaussian-limit: ascending, inside (0, 1)
+  std::int64_t component = 2;  ///< principal-components: which one is learned, from 1
+  double amplitude = 0.5;      ///< principal-components: of the target along it
+};
+
+}  // namespace ntkflow
