@@ -1,10 +1,12 @@
 #include "command_line.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <ntkflow_version.h>
 
 #include <ntkflow/base/error.hpp>
@@ -24,8 +26,8 @@ std::string version_line() {
 /// An option that the command has no use for is a mistake, not a decoration.
 void refuse_idle_options(const CommandLine& line, bool overwrite) {
   const Command command = line.command;
-  const bool has_config =
-      command == Command::run || command == Command::gram || command == Command::plan;
+  const bool has_config = command == Command::run || command == Command::gram ||
+                          command == Command::plan || command == Command::experiment;
   const bool has_output = has_config || command == Command::predict;
   const bool has_phases = has_output && command != Command::plan;
   const auto refuse = [](bool given, bool used, const char* option) {
@@ -78,7 +80,6 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   bool resume = false;
   std::string max_hours;
   std::string memory;
-  std::string experiment;
 
   app.add_option("--set", line.settings,
                  "table.key=VALUE, applied over the configuration (any number)")
@@ -121,15 +122,13 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   predict->add_option("--inputs", line.inputs, "new inputs, as data.train.inputs")->required();
   predict->add_option("--format", line.format,
                       "idx, hdf5 or csv; default: that of the training data");
-  auto* study =
-      app.add_subcommand("experiment", "a named study of the theory (none in this version)");
-  study->fallthrough();
-  study->callback([&experiment] {
-    throw ConfigError(
-        fmt::format("there is no experiment '{}': this version has none", experiment));
-  });
-  study->add_option("NAME", experiment, "name of the study")->required();
-  study->add_option("CONFIG", line.file, "configuration (TOML)");
+  auto* experiment = command(
+      "experiment", "a study of the theory: networks of finite width beside their limit",
+      Command::experiment);
+  experiment->add_option("NAME", line.study, fmt::format("{}", fmt::join(study_names(), ", ")))
+      ->required();
+  experiment->add_option("CONFIG", line.file,
+                         "configuration (TOML); absent: the one that inputs/NAME.toml holds");
   command("show", "prints what a result file holds", Command::show)
       ->add_option("FILE", line.file, "result file")
       ->required();
@@ -157,6 +156,12 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   }
   if (quiet && verbose) {
     throw ConfigError("--quiet and --verbose exclude each other");
+  }
+  const auto studies = study_names();
+  if (line.command == Command::experiment &&
+      std::find(studies.begin(), studies.end(), line.study) == studies.end()) {
+    throw ConfigError(fmt::format("there is no experiment '{}'; experiments are {}", line.study,
+                                  fmt::join(studies, ", ")));
   }
   line.progress = kProgressStyles.at(progress);
   line.verbosity = quiet ? Verbosity::quiet : verbose ? Verbosity::verbose : Verbosity::normal;

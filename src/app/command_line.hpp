@@ -9,7 +9,7 @@
 
 namespace ntkflow::app {
 
-enum class Command { run, plan, gram, predict, show, info };
+enum class Command { run, plan, gram, predict, experiment, show, info };
 enum class ProgressStyle { automatic, bar, lines, none };
 enum class Verbosity { quiet, normal, verbose };
 
@@ -29,6 +29,8 @@ struct CommandLine {
   // predict
   std::string inputs;
   std::string format;
+  // experiment
+  std::string study;
   std::string text;  ///< the whole command line, for the result file
 };
 

@@ -12,6 +12,7 @@ void run(const Communicator& comm, const CommandLine& line);
 void gram(const Communicator& comm, const CommandLine& line);
 void plan(const Communicator& comm, const CommandLine& line);
 void predict(const Communicator& comm, const CommandLine& line);
+void experiment(const Communicator& comm, const CommandLine& line);
 void show(const Communicator& comm, const CommandLine& line);
 void info(const Communicator& comm, const CommandLine& line);
 

@@ -32,6 +32,8 @@ void dispatch(const Communicator& world, const ntkflow::app::CommandLine& line) 
       return ntkflow::app::plan(world, line);
     case Command::predict:
       return ntkflow::app::predict(world, line);
+    case Command::experiment:
+      return ntkflow::app::experiment(world, line);
     case Command::show:
       return ntkflow::app::show(world, line);
     case Command::info:

@@ -18,15 +18,17 @@
 #include <ntkflow/io/result_file.hpp>
 #include <ntkflow/linalg/local.hpp>
 
+#include "built_in.hpp"
 #include "feasibility.hpp"
 #include "plan_text.hpp"
 
 namespace ntkflow::app {
-namespace {
 
-/// The files that a run reads, which its result must not replace.
 std::vector<std::string> input_files(const std::string& config, const DataOptions& data) {
-  std::vector<std::string> files{config};
+  std::vector<std::string> files;
+  if (!config.empty()) {
+    files.push_back(config);
+  }
   for (std::string name :
        {data.train.inputs, data.train.targets, data.test.inputs, data.test.targets}) {
     if (data.format == DataFormat::hdf5) {
@@ -38,6 +40,8 @@ std::vector<std::string> input_files(const std::string& config, const DataOption
   }
   return files;
 }
+
+namespace {
 
 std::string read_text(const std::string& path) {
   if (std::filesystem::is_directory(path)) {
@@ -131,15 +135,20 @@ std::vector<std::int64_t> local_positions(const BlockCyclic& map) {
 RunConfig read_config(const Communicator& comm, const CommandLine& line) {
   // Rank 0 reads file and environment; the others read its effective text, so that all run the same
   // configuration even where environments differ.
+  const ConfigPurpose purpose =
+      line.command == Command::experiment ? ConfigPurpose::experiment : ConfigPurpose::run;
   RunConfig config;
   collectively(comm, [&] {
     if (comm.rank() == 0) {
-      config = parse_config({read_text(line.file), line.file, line.settings, line.output_file});
+      const std::string text =
+          line.file.empty() ? built_in_configuration(line.study) : read_text(line.file);
+      config =
+          parse_config({text, line.file, line.settings, line.output_file, purpose, line.study});
     }
   });
   std::string effective = config.effective_toml;
   comm.broadcast(effective, 0);
-  collectively(comm, [&] { config = parse_config({effective, "", {}, std::nullopt}); });
+  collectively(comm, [&] { config = parse_config({effective, "", {}, std::nullopt, purpose}); });
   const auto hash = static_cast<std::int64_t>(hash_text(config.effective_toml));
   NTKFLOW_EXPECTS(comm.min(hash) == comm.max(hash), hash);
   return config;

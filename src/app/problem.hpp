@@ -27,6 +27,10 @@ struct Problem {
   [[nodiscard]] std::int64_t test_size() const { return plan.shape.test_size; }
 };
 
+/// The files that a run reads, which its result must not replace. Local.
+/// @param config  path of the configuration, or empty
+std::vector<std::string> input_files(const std::string& config, const DataOptions& data);
+
 /// Reads the configuration on rank 0 and gives all ranks the same one. Collective over comm.
 RunConfig read_config(const Communicator& comm, const CommandLine& line);
 

@@ -111,21 +111,22 @@ void write_provenance(ResultFile& file, const Communicator& comm, const std::str
   file.attribute("/", "simd_target", simd_target_in_use());
 }
 
-void write_problem(ResultFile& file, const Problem& problem, const std::string& command_line) {
-  const Dataset& dataset = *problem.dataset;
-  write_provenance(file, problem.grid->comm(), command_line, problem.plan.grid, problem.plan.block,
-                   problem.threads);
-  file.attribute("/", "config", problem.config.effective_toml);
-
+void write_data(ResultFile& file, const Dataset& dataset) {
   write_index_scale(file, "/output", "output of the network", dataset.outputs());
   write_split(file, "train", dataset.split(Split::train));
-  if (problem.test_size() > 0) {
+  if (dataset.split(Split::test).size() > 0) {
     write_split(file, "test", dataset.split(Split::test));
   }
   file.attribute("/data", "dimension", dataset.dimension());
   file.attribute("/data", "source", dataset.source());
   file.attribute("/data", "checksum", dataset.checksum());
+}
 
+void write_problem(ResultFile& file, const Problem& problem, const std::string& command_line) {
+  write_provenance(file, problem.grid->comm(), command_line, problem.plan.grid, problem.plan.block,
+                   problem.threads);
+  file.attribute("/", "config", problem.config.effective_toml);
+  write_data(file, *problem.dataset);
   const KernelOptions& kernel = problem.config.kernel;
   write_kernel_attributes(file, {kernel.type, kernel.architecture});
 }

@@ -28,7 +28,9 @@ void write_index_scale(ResultFile& file, const std::string& path, const std::str
 /// Root attributes that every file of ours has. Collective over comm.
 void write_provenance(ResultFile& file, const Communicator& comm, const std::string& command_line,
                       GridShape grid, std::int64_t block, int threads);
-/// Axes, /data and the attributes of /kernel. Collective.
+/// Axes of samples and outputs, and /data. Collective.
+void write_data(ResultFile& file, const Dataset& dataset);
+/// Provenance, configuration, /data and the attributes of /kernel. Collective.
 void write_problem(ResultFile& file, const Problem& problem, const std::string& command_line);
 /// /kernel/train_train, /kernel/test_train and /kernel/test_diagonal. `test` may be null.
 /// Collective.

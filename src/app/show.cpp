@@ -9,6 +9,7 @@
 #include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/io/hdf5_reader.hpp>
 
+#include "claim_text.hpp"
 #include "commands.hpp"
 #include "kernel_attributes.hpp"
 
@@ -108,7 +109,8 @@ std::string describe_file(const Hdf5Reader& file, const std::string& path) {
     text += "\nconfiguration\n" + as_text(*config) + "\n";
   }
   for (const char* group :
-       {"data", "kernel", "regression", "dynamics", "spectrum", "model", "prediction"}) {
+       {"data", "kernel", "regression", "dynamics", "spectrum", "model", "prediction", "network",
+                            "experiment"}) {
     const std::string object = std::string("/") + group;
     if (file.has(object)) {
       text += fmt::format("\n{}\n", group);
@@ -136,6 +138,16 @@ std::string describe_file(const Hdf5Reader& file, const std::string& path) {
                   {"/spectrum/eigenvalue", "eigenvalue"},
                   {"/spectrum/target_energy", "target energy"}},
                  text);
+  }
+  if (file.has("/claim/statement")) {
+    const auto statements = file.read_strings("/claim/statement");
+    const auto values = file.read_all("/claim/value");
+    const auto expected = file.read_all("/claim/expected");
+    const auto tolerance = file.read_all("/claim/tolerance");
+    text += "\nclaims\n";
+    for (std::size_t i = 0; i < statements.size(); ++i) {
+      text += "  " + claim_text({statements[i], values[i], expected[i], tolerance[i]}) + "\n";
+    }
   }
   if (file.has("/timing/phase")) {
     const auto names = file.read_strings("/timing/phase");

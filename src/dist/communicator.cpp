@@ -55,6 +55,9 @@ Communicator::Communicator(MPI_Comm comm, Ownership ownership)
 Communicator Communicator::world() {
   return {MPI_COMM_WORLD, Ownership::borrowed};
 }
+Communicator Communicator::self() {
+  return {MPI_COMM_SELF, Ownership::borrowed};
+}
 Communicator Communicator::borrow(MPI_Comm comm) {
   return {comm, Ownership::borrowed};
 }

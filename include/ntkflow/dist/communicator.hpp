@@ -18,13 +18,15 @@ struct RankFlag {
 /// Throws MpiError naming `call` when `code` is not MPI_SUCCESS. Local.
 void check_mpi(int code, const char* call);
 
-/// An MPI communicator. Owns it when made by `duplicate`, `split` or `split_by_node`; `world()` and
-/// `borrow` do not. Buffers may exceed 2^31 bytes: transfers are cut into pieces that MPI's 32-bit
+/// An MPI communicator. Owns it when made by `duplicate`, `split` or `split_by_node`; `world()`,
+/// `self()` and `borrow` do not. Buffers may exceed 2^31 bytes: transfers are cut into pieces that MPI's 32-bit
 /// counts can express.
 class Communicator {
  public:
   /// MPI_COMM_WORLD, not owned. Local.
   static Communicator world();
+  /// MPI_COMM_SELF, this rank alone, not owned. Local.
+  static Communicator self();
   /// Somebody else's communicator, which must outlive this object. Local.
   static Communicator borrow(MPI_Comm comm);
 

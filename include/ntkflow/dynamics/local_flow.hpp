@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include <ntkflow/base/matrix.hpp>
+#include <ntkflow/base/matrix_view.hpp>
+#include <ntkflow/linalg/local_eigen.hpp>
+
+namespace ntkflow {
+
+/// Training under a kernel that this rank holds whole: the limiting kernel of a few samples, or the
+/// empirical kernel of a network of finite width, which is that network linearised around its
+/// parameters. With C outputs the latter couples them: its rows are pairs of output and sample.
+/// After training
+///
+///     f(x) = f_0(x) + kappa(x)^T A,   A = phi(K) (y - f_0(X)),
+///
+/// with the phi of the flow or of so many steps of descent. As in GradientFlow, modes that are zero
+/// to rounding do not move. All members are Local. Ref: Lee et al. (2019), equations 8 to 11.
+class LocalFlow {
+ public:
+  /// @param kernel   K, [n x n], lower triangle read
+  /// @param samples  N, over which the cost is averaged: n, or n / C
+  LocalFlow(MatrixView<const double> kernel, std::int64_t samples);
+
+  /// lambda_max of K / N: descent is stable for learning rates below 2 / lambda_max.
+  [[nodiscard]] double lambda_max() const;
+  /// Eigensystem of K.
+  [[nodiscard]] const LocalEigenSystem& eigen() const noexcept { return eigen_; }
+
+  /// phi_t(K) R for gradient flow over time t, which may be infinite. R [n x k].
+  [[nodiscard]] Matrix<double> flow(const Matrix<double>& r, double t) const;
+  /// The same for `steps` steps of gradient descent: phi(lambda) = (1 - (1 - rate lambda / N)^steps)
+  /// / lambda.
+  [[nodiscard]] Matrix<double> descent(const Matrix<double>& r, double learning_rate,
+                                       std::int64_t steps) const;
+
+ private:
+  [[nodiscard]] Matrix<double> filtered(const Matrix<double>& r,
+                                        const std::function<double(double)>& phi) const;
+
+  std::int64_t samples_;
+  LocalEigenSystem eigen_;
+};
+
+}  // namespace ntkflow

@@ -1,0 +1,255 @@
+#include <algorithm>
+#include <numeric>
+#include <optional>
+
+#include <fmt/format.h>
+#include <ntkflow_version.h>
+
+#include <ntkflow/dist/collectively.hpp>
+#include <ntkflow/experiment/study.hpp>
+
+#include "claim_text.hpp"
+#include "commands.hpp"
+#include "fail_together.hpp"
+#include "kernel_attributes.hpp"
+#include "memory.hpp"
+#include "problem.hpp"
+#include "results.hpp"
+#include "stop_signal.hpp"
+
+namespace ntkflow::app {
+namespace {
+
+StudyShape study_shape(const DataShape& shape) {
+  return {shape.train_size, shape.test_size, shape.dimension, shape.outputs};
+}
+
+/// Refuses networks that do not fit, with what would.
+void check_memory(const RunConfig& config, const StudyShape& shape,
+                  const AvailableMemory& memory) {
+  const auto fits = [&](const ExperimentOptions& options) {
+    return study_bytes(options, config.kernel.architecture, shape) <= memory.bytes;
+  };
+  ExperimentOptions options = *config.experiment;
+  if (fits(options)) {
+    return;
+  }
+  const std::int64_t needed = study_bytes(options, config.kernel.architecture, shape);
+  std::int64_t fitting = 0;
+  for (std::int64_t step = std::int64_t{1} << 24; step > 0; step /= 2) {
+    options.network.widths.back() = fitting + step;
+    fitting += fits(options) ? step : 0;
+  }
+  throw ResourceError(fmt::format(
+      "a network of width {} needs {} on a rank, and {} is available: {}start fewer ranks on a "
+      "machine{}",
+      config.experiment->network.widths.back(), format_bytes(static_cast<double>(needed)),
+      format_bytes(static_cast<double>(memory.bytes)),
+      fitting > 0 ? fmt::format("take widths up to {}, or ", fitting) : "",
+      options.network.precision == NetworkPrecision::double_precision
+          ? ", or set network.precision = \"single\""
+          : ""));
+}
+
+Matrix<double> all_samples(const Dataset& dataset, Split split) {
+  std::vector<std::int64_t> positions(static_cast<std::size_t>(dataset.split(split).size()));
+  std::iota(positions.begin(), positions.end(), 0);
+  return dataset.load<double>(split, positions).x;
+}
+
+/// Floating-point operations of training all networks: 6 per parameter, sample and step.
+double training_flop(const RunConfig& config, const StudyShape& shape) {
+  const NetworkOptions& network = config.experiment->network;
+  const auto hidden = static_cast<double>(config.kernel.architecture.depth - 2);
+  double parameters = 0.0;
+  for (const std::int64_t width : network.widths) {
+    const auto n = static_cast<double>(width);
+    parameters += n * static_cast<double>(shape.dimension + 1) + std::max(0.0, hidden) * n * n;
+  }
+  return 6.0 * parameters * static_cast<double>(shape.train_size * network.draws * network.steps);
+}
+
+/// Says where the learning rate stands beside the largest stable one, or refuses it.
+void check_learning_rate(const RunConfig& config, double stable, Report& report) {
+  const NetworkOptions& network = config.experiment->network;
+  report.line(fmt::format("largest stable learning rate 2/lambda_max = {:.4g}; network.learning_rate "
+                          "= {:.4g}",
+                          stable, network.learning_rate));
+  if (network.learning_rate < stable) {
+    return;
+  }
+  const std::string problem =
+      fmt::format("network.learning_rate = {:.6g} is not below {:.6g} = 2/lambda_max, beyond which "
+                  "descent diverges under the limiting kernel",
+                  network.learning_rate, stable);
+  if (network.unstable == UnstableRate::refuse) {
+    throw ConfigError(problem + "; reduce it, or set network.unstable = \"run\" to see it happen");
+  }
+  report.warning(problem);
+}
+
+void report_divergence(const NetworkOptions& options, const StudyResult& result, Report& report) {
+  const auto diverged = std::count_if(result.diverged_at.begin(), result.diverged_at.end(),
+                                      [](std::int64_t step) { return step >= 0; });
+  if (diverged > 0) {
+    std::int64_t first = options.steps;
+    for (const std::int64_t step : result.diverged_at) {
+      first = step >= 0 ? std::min(first, step) : first;
+    }
+    report.warning(fmt::format(
+        "{} of {} networks diverged, the first after step {}; they stand in the result as they "
+        "were before",
+        diverged, result.diverged_at.size(), first));
+  }
+}
+
+void write_network(ResultFile& file, const NetworkOptions& options, double stable,
+                   const StudyResult& result) {
+  file.attribute("/network", "draws", options.draws);
+  file.attribute("/network", "seed", static_cast<std::int64_t>(options.seed));
+  file.attribute("/network", "precision",
+                 std::string(options.precision == NetworkPrecision::single_precision ? "single"
+                                                                                     : "double"));
+  file.attribute("/network", "learning_rate", options.learning_rate);
+  file.attribute("/network", "stable_learning_rate", stable);
+  file.attribute("/network", "steps", options.steps);
+  file.attribute("/network", "method",
+                 std::string(options.method == TrainingMethod::flow ? "flow" : "descent"));
+  file.write({"/network/diverged_at",
+              "step after which a network had diverged; -1: none",
+              "1",
+              {std::ssize(options.widths), options.draws},
+              {"/experiment/width", "/experiment/draw"}},
+             result.diverged_at);
+}
+
+void write_claims(ResultFile& file, const std::vector<Claim>& claims) {
+  const auto count = std::ssize(claims);
+  write_index_scale(file, "/claim/number", "claim of the study", count);
+  std::vector<std::string> statements;
+  std::vector<std::int64_t> passed;
+  for (const Claim& claim : claims) {
+    statements.push_back(claim.statement);
+    passed.push_back(claim.holds() ? 1 : 0);
+  }
+  const auto info = [&](const char* path, const char* long_name) {
+    return DatasetInfo{path, long_name, "1", {count}, {"/claim/number"}};
+  };
+  const auto numbers = [&](const char* path, const char* long_name, double Claim::*field) {
+    std::vector<double> values;
+    for (const Claim& claim : claims) {
+      values.push_back(claim.*field);
+    }
+    file.write(info(path, long_name), values);
+  };
+  file.write(info("/claim/statement", "what is claimed"), statements);
+  numbers("/claim/value", "value found", &Claim::value);
+  numbers("/claim/expected", "value in theory", &Claim::expected);
+  numbers("/claim/tolerance", "largest distance at which the claim holds", &Claim::tolerance);
+  file.write(info("/claim/passed", "whether |value - expected| <= tolerance"), passed);
+}
+
+void write_result(ResultFile& file, const RunConfig& config, double stable,
+                  const StudyResult& result) {
+  for (const StudyAxis& axis : result.axes) {
+    file.scale(axis.path, axis.long_name, axis.values, axis.units);
+  }
+  for (const StudyData& data : result.data) {
+    file.write(data.info, data.values);
+  }
+  if (!result.quantities.empty()) {
+    file.write({"/experiment/quantity_name",
+                "name of each quantity",
+                "1",
+                {std::ssize(result.quantities)},
+                {"/experiment/quantity"}},
+               result.quantities);
+  }
+  for (const StudyAttribute& attribute : result.attributes) {
+    file.attribute(attribute.object, attribute.name, attribute.value);
+  }
+  write_network(file, config.experiment->network, stable, result);
+  write_claims(file, result.claims);
+}
+
+/// Everything after the checks. Collective over comm.
+void run_and_write(const Communicator& comm, const CommandLine& line, const RunConfig& config,
+                   int threads, Report& report, ResultFile& file) {
+  std::optional<Dataset> dataset;
+  StudyProblem problem;
+  problem.options = *config.experiment;
+  problem.architecture = config.kernel.architecture;
+  report.phase({"read data"}, [&] {
+    dataset.emplace(comm, config.data, report);
+    problem.x = all_samples(*dataset, Split::train);
+    problem.y = dataset->split(Split::train).target.clone();
+    problem.label = dataset->split(Split::train).label;
+    problem.test_x = all_samples(*dataset, Split::test);
+  });
+  write_provenance(file, comm, line.text, {1, comm.size()}, 0, threads);
+  file.attribute("/", "config", config.effective_toml);
+  file.attribute("/", "experiment", to_string(problem.options.study));
+  write_data(file, *dataset);
+  write_kernel_attributes(file, {config.kernel.type, problem.architecture});
+
+  double stable = 0.0;
+  report.phase({"limiting kernel"},
+               [&] { collectively(comm, [&] { stable = stable_learning_rate(problem); }); });
+  check_learning_rate(config, stable, report);
+  const StudyShape shape{problem.x.cols(), problem.test_x.cols(), problem.x.rows(),
+                         problem.y.cols()};
+  const StudyResult result = report.phase({"networks", training_flop(config, shape)},
+                                          [&] { return run_study(comm, problem, report); });
+  report_divergence(problem.options.network, result, report);
+  for (const std::string& text : result.lines) {
+    report.line("  " + text);
+  }
+  for (const Claim& claim : result.claims) {
+    report.line("  " + claim_text(claim));
+  }
+  const std::int64_t peak = comm.max(peak_resident_bytes());
+  report.phase({"write"}, [&] {
+    write_result(file, config, stable, result);
+    file.attribute("/timing", "peak_resident_bytes", peak);
+    write_timing(file, report.phases());
+    file.commit();
+  });
+  report.line(report.timing_table());
+  report.line("result: " + file.path());
+}
+
+}  // namespace
+
+void experiment(const Communicator& comm, const CommandLine& line) {
+  watch_stop_signals();
+  Report report(comm, line);
+  const RunConfig config = read_config(comm, line);
+  const int threads = choose_threads(comm, config.parallel, report);
+  report.detail(config.effective_toml);
+  StudyShape shape;
+  collectively(comm, [&] {
+    shape = study_shape(inspect_data(config.data));
+    check_study(*config.experiment, shape);
+  });
+  const AvailableMemory memory = least_available_memory(comm);
+  collectively(comm, [&] { check_memory(config, shape, memory); });
+  check_output(comm, config.output.file, line.overwrite, 1 << 20,
+               input_files(line.file, config.data));
+
+  const NetworkOptions& network = config.experiment->network;
+  report.line(fmt::format("ntkflow {} ({}), {} rank{} x {} thread{}: {}", NTKFLOW_VERSION,
+                          NTKFLOW_GIT_REVISION, comm.size(), comm.size() == 1 ? "" : "s", threads,
+                          threads == 1 ? "" : "s", to_string(config.experiment->study)));
+  report.line(fmt::format("{} training samples, {} inputs; {} networks of each of {} width{}, {} "
+                          "steps; {} per rank of {} available",
+                          shape.train_size, shape.dimension, network.draws, network.widths.size(),
+                          network.widths.size() == 1 ? "" : "s", network.steps,
+                          format_bytes(static_cast<double>(study_bytes(
+                              *config.experiment, config.kernel.architecture, shape))),
+                          format_bytes(static_cast<double>(memory.bytes))));
+  ResultFile file(comm, config.output.file, line.overwrite);
+  fail_together(comm, file.path(),
+                [&] { run_and_write(comm, line, config, threads, report, file); });
+}
+
+}  // namespace ntkflow::app

@@ -1,0 +1,55 @@
+#include "statistics.hpp"
+
+#include <cmath>
+#include <numeric>
+
+#include <ntkflow/base/contract.hpp>
+
+namespace ntkflow {
+
+double mean(std::span<const double> values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+double standard_deviation(std::span<const double> values) {
+  if (values.size() < 2) {
+    return 0.0;
+  }
+  const double centre = mean(values);
+  double sum = 0.0;
+  for (const double value : values) {
+    sum += (value - centre) * (value - centre);
+  }
+  return std::sqrt(sum / static_cast<double>(values.size() - 1));
+}
+
+double root_mean_square(std::span<const double> values) {
+  const double sum = std::inner_product(values.begin(), values.end(), values.begin(), 0.0);
+  return std::sqrt(sum / static_cast<double>(values.size()));
+}
+
+Line fit_line(std::span<const double> x, std::span<const double> y) {
+  NTKFLOW_EXPECTS(x.size() == y.size() && x.size() >= 2, x.size(), y.size());
+  const double centre_x = mean(x);
+  const double centre_y = mean(y);
+  double xx = 0.0;
+  double xy = 0.0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    xx += (x[i] - centre_x) * (x[i] - centre_x);
+    xy += (x[i] - centre_x) * (y[i] - centre_y);
+  }
+  Line line;
+  line.slope = xy / xx;
+  line.intercept = centre_y - line.slope * centre_x;
+  double residual = 0.0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double error = y[i] - line.intercept - line.slope * x[i];
+    residual += error * error;
+  }
+  if (x.size() > 2) {
+    line.slope_error = std::sqrt(residual / static_cast<double>(x.size() - 2) / xx);
+  }
+  return line;
+}
+
+}  // namespace ntkflow

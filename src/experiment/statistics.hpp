@@ -1,0 +1,24 @@
+#pragma once
+
+#include <span>
+
+namespace ntkflow {
+
+/// Mean of values. Local.
+double mean(std::span<const double> values);
+/// Standard deviation of a sample, with n - 1; 0 of fewer than two values. Local.
+double standard_deviation(std::span<const double> values);
+/// Square root of the mean square. Local.
+double root_mean_square(std::span<const double> values);
+
+/// The least-squares line through points, with the standard error of its slope.
+struct Line {
+  double slope = 0.0;
+  double slope_error = 0.0;
+  double intercept = 0.0;
+};
+
+/// Local. @pre at least two different x. With exactly two points the error is zero.
+Line fit_line(std::span<const double> x, std::span<const double> y);
+
+}  // namespace ntkflow

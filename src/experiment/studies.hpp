@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <numbers>
+#include <string>
+#include <vector>
+
+#include "ensemble.hpp"
+
+// The studies, one file each, and what they have in common. `Real` is the precision of the
+// networks. All are collective over comm.
+namespace ntkflow {
+
+template <class Real>
+StudyResult kernel_convergence(const Communicator& comm, const StudyProblem& problem,
+                               Monitor& monitor);
+template <class Real>
+StudyResult gaussian_limit(const Communicator& comm, const StudyProblem& problem,
+                           Monitor& monitor);
+template <class Real>
+StudyResult principal_components(const Communicator& comm, const StudyProblem& problem,
+                                 Monitor& monitor);
+template <class Real>
+StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem,
+                          Monitor& monitor);
+
+/// The axes of widths and draws, and the result's record of divergence. Local.
+StudyResult start_result(const NetworkOptions& options);
+
+/// Trains a network of the study and notes where it diverged. Local.
+template <class Real>
+TrainingOutcome train_draw(Network<Real>& network, const StudyProblem& problem,
+                           const Matrix<double>& target, const Draw& draw, DrawTable& diverged,
+                           const TrainingVisit& visit, Monitor& monitor) {
+  const Matrix<Real> x = rounded<Real>(problem.x);
+  TrainingOutcome outcome = train<Real>(network, x.view(), target,
+                                        training_options(problem.options.network), visit, monitor);
+  // Shifted by one, so that the zeros of other ranks' networks mean nothing.
+  diverged.of(draw)[0] = static_cast<double>(outcome.diverged_at + 1);
+  return outcome;
+}
+
+/// `count` angles from `first` to `last`, both included. Local.
+std::vector<double> angles(std::int64_t count, double first, double last);
+/// (cos, sin) of each angle, [2 x n]. Local.
+Matrix<double> on_circle(const std::vector<double>& angles);
+
+/// Unpacks train_draw's record. Local.
+std::vector<std::int64_t> divergence(const DrawTable& diverged);
+
+/// Paths of the axes that start_result makes.
+inline constexpr const char* kWidthAxis = "/experiment/width";
+inline constexpr const char* kDrawAxis = "/experiment/draw";
+
+/// log2 of each width. Local.
+std::vector<double> log2_widths(const NetworkOptions& options);
+
+}  // namespace ntkflow

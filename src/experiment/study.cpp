@@ -1,0 +1,134 @@
+#include "ntkflow/experiment/study.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include <ntkflow/base/error.hpp>
+#include <ntkflow/dynamics/local_flow.hpp>
+
+#include "limiting_kernel.hpp"
+#include "studies.hpp"
+
+namespace ntkflow {
+
+namespace {
+
+template <class Real>
+StudyResult run_in(const Communicator& comm, const StudyProblem& problem, Monitor& monitor) {
+  switch (problem.options.study) {
+    case Study::kernel_convergence:
+      return kernel_convergence<Real>(comm, problem, monitor);
+    case Study::gaussian_limit:
+      return gaussian_limit<Real>(comm, problem, monitor);
+    case Study::principal_components:
+      return principal_components<Real>(comm, problem, monitor);
+    case Study::width_scaling:
+      return width_scaling<Real>(comm, problem, monitor);
+  }
+  return {};
+}
+
+/// Samples at which a study looks at the tangents of a network, at most.
+std::int64_t tangent_samples(const ExperimentOptions& options, const StudyShape& shape) {
+  switch (options.study) {
+    case Study::kernel_convergence:
+      return 2 * (options.points + 1);
+    case Study::width_scaling:
+      return 2 * shape.train_size;
+    case Study::gaussian_limit:
+    case Study::principal_components:
+      break;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void check_study(const ExperimentOptions& options, const StudyShape& shape) {
+  const auto need = [](bool holds, const char* sentence) {
+    if (!holds) {
+      throw ConfigError(sentence);
+    }
+  };
+  const bool is_on_circle =
+      options.study == Study::kernel_convergence || options.study == Study::gaussian_limit;
+  need(!is_on_circle || shape.dimension == 2,
+       "this study draws curves over the unit circle, so its data must have 2 inputs; set "
+       "data.dimension = 2");
+  need(options.study == Study::principal_components || shape.outputs == 1,
+       "this study looks at networks with one output; give data whose target is one number");
+  need(options.study != Study::width_scaling || shape.test_size > 0,
+       "width-scaling compares functions at test points; set data.test_size or data.test");
+  need(options.study != Study::principal_components ||
+           options.component <= shape.train_size,
+       "experiment.component is larger than the number of training samples");
+}
+
+std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& architecture,
+                         const StudyShape& shape) {
+  const std::int64_t real =
+      options.network.precision == NetworkPrecision::single_precision ? 4 : 8;
+  const NetworkShape widest{shape.dimension, options.network.widths.back(), 1};
+  const std::int64_t n = shape.train_size;
+  // Kernel, its eigenvectors and the eigensolver's workspace; inputs in both precisions.
+  return training_bytes(architecture, widest, n, tangent_samples(options, shape), real) +
+         8 * (8 * n * n + 3 * (n + shape.test_size) * shape.dimension);
+}
+
+double stable_learning_rate(const StudyProblem& problem) {
+  const Matrix<double> kernel =
+      whole(LimitingKernel(problem.architecture).of(KernelType::ntk, problem.x));
+  return 2.0 / LocalFlow(kernel.view(), kernel.rows()).lambda_max();
+}
+
+StudyResult run_study(const Communicator& comm, const StudyProblem& problem, Monitor& monitor) {
+  return problem.options.network.precision == NetworkPrecision::single_precision
+             ? run_in<float>(comm, problem, monitor)
+             : run_in<double>(comm, problem, monitor);
+}
+
+StudyResult start_result(const NetworkOptions& options) {
+  StudyResult result;
+  std::vector<double> draws(static_cast<std::size_t>(options.draws));
+  std::iota(draws.begin(), draws.end(), 0.0);
+  result.axes = {
+      {kWidthAxis, "units of a hidden layer", {options.widths.begin(), options.widths.end()}},
+      {kDrawAxis, "network of each width", std::move(draws)}};
+  return result;
+}
+
+std::vector<double> angles(std::int64_t count, double first, double last) {
+  std::vector<double> result;
+  for (std::int64_t i = 0; i < count; ++i) {
+    result.push_back(first + (last - first) * static_cast<double>(i) /
+                                 static_cast<double>(count - 1));
+  }
+  return result;
+}
+
+Matrix<double> on_circle(const std::vector<double>& angles) {
+  Matrix<double> points(2, std::ssize(angles));
+  for (std::size_t i = 0; i < angles.size(); ++i) {
+    points.column(static_cast<std::int64_t>(i))[0] = std::cos(angles[i]);
+    points.column(static_cast<std::int64_t>(i))[1] = std::sin(angles[i]);
+  }
+  return points;
+}
+
+std::vector<std::int64_t> divergence(const DrawTable& diverged) {
+  std::vector<std::int64_t> result;
+  for (const double value : diverged.values()) {
+    result.push_back(static_cast<std::int64_t>(value) - 1);
+  }
+  return result;
+}
+
+std::vector<double> log2_widths(const NetworkOptions& options) {
+  std::vector<double> result;
+  for (const std::int64_t width : options.widths) {
+    result.push_back(std::log2(static_cast<double>(width)));
+  }
+  return result;
+}
+
+}  // namespace ntkflow

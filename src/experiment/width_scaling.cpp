@@ -1,0 +1,188 @@
+// How fast networks approach their limit as they grow wider. Ref: Lee et al. (2019), section 3 and
+// appendix; Dyer, Gur-Ari (2020), section 3; Chizat, Oyallon, Bach (2019), equation 3.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include <ntkflow/dynamics/local_flow.hpp>
+#include <ntkflow/finite/tangent.hpp>
+#include <ntkflow/linalg/local.hpp>
+
+#include "limiting_kernel.hpp"
+#include "statistics.hpp"
+#include "studies.hpp"
+
+namespace ntkflow {
+
+namespace {
+
+/// What is measured of each network, and the power of the width with which theory lets it scale.
+struct Quantity {
+  const char* name;
+  const char* long_name;
+  double theory;
+  double tolerance;
+};
+constexpr std::array<Quantity, 4> kQuantities{{
+    {"kernel_deviation", "|empirical - limiting kernel| at the start", -0.5, 0.1},
+    {"kernel_drift", "|change of the empirical kernel in training|", -1.0, 0.25},
+    {"function_gap", "|network - limiting flow| at test points after training", -0.5, 0.1},
+    {"laziness", "relative change of the loss over that of the Jacobian", 0.5, 0.1},
+}};
+
+double frobenius(const Matrix<double>& a) {
+  return std::sqrt(static_cast<double>(a.size())) *
+         root_mean_square({a.data(), static_cast<std::size_t>(a.size())});
+}
+
+double distance(const Matrix<double>& a, const Matrix<double>& b) {
+  double sum = 0.0;
+  for (std::int64_t i = 0; i < a.size(); ++i) {
+    sum += (a.data()[i] - b.data()[i]) * (a.data()[i] - b.data()[i]);
+  }
+  return std::sqrt(sum);
+}
+
+/// What training for ever so many steps makes of a network in the limit: f_0 at the test points
+/// plus kappa^T phi(K) (y - f_0). [M x 1]
+class Limit {
+ public:
+  Limit(const StudyProblem& problem)
+      : options_(&problem.options.network),
+        y_(&problem.y),
+        kernel_(whole(LimitingKernel(problem.architecture).of(KernelType::ntk, problem.x))),
+        cross_(whole(LimitingKernel(problem.architecture)
+                         .between(KernelType::ntk, problem.x, problem.test_x))),
+        flow_(kernel_.view(), kernel_.rows()) {}
+
+  [[nodiscard]] const Matrix<double>& kernel() const { return kernel_; }
+
+  [[nodiscard]] Matrix<double> trained(const Matrix<double>& f0_train,
+                                       const Matrix<double>& f0_test) const {
+    Matrix<double> residual = y_->clone();
+    for (std::int64_t i = 0; i < residual.size(); ++i) {
+      residual.data()[i] -= f0_train.data()[i];
+    }
+    const double time = options_->learning_rate * static_cast<double>(options_->steps);
+    const Matrix<double> coefficients =
+        options_->method == TrainingMethod::flow
+            ? flow_.flow(residual, time)
+            : flow_.descent(residual, options_->learning_rate, options_->steps);
+    Matrix<double> f = f0_test.clone();
+    multiply(Transpose::yes, Transpose::no, 1.0, cross_.view(), coefficients.view(), 1.0,
+             f.view());
+    return f;
+  }
+
+ private:
+  const NetworkOptions* options_;
+  const Matrix<double>* y_;
+  Matrix<double> kernel_;
+  Matrix<double> cross_;
+  LocalFlow flow_;
+};
+
+/// The four quantities of one network.
+template <class Real>
+std::array<double, kQuantities.size()> measure(const StudyProblem& problem, const Limit& limit,
+                                               const Draw& draw, DrawTable& diverged,
+                                               Monitor& monitor) {
+  const Matrix<Real> x = rounded<Real>(problem.x);
+  const Matrix<Real> test_x = rounded<Real>(problem.test_x);
+  Network<Real> network(problem.architecture, {problem.x.rows(), draw.width, 1}, draw.id);
+  const Tangent<Real> before(network, x.view());
+  const Matrix<double> f0_test = network.evaluate(test_x.view());
+  const TrainingOutcome outcome =
+      train_draw(network, problem, problem.y, draw, diverged, {}, monitor);
+  const Tangent<Real> after(network, x.view());
+  const Matrix<double> at_start = before.kernel(before);
+  const Matrix<double> at_end = after.kernel(after);
+  const double scale = frobenius(limit.kernel());
+  const double moved = relative_jacobian_change(at_end, after.kernel(before), at_start);
+  const double learned = (outcome.loss.front() - outcome.loss.back()) / outcome.loss.front();
+  const Matrix<double> expected = limit.trained(before.values(), f0_test);
+  return {distance(at_start, limit.kernel()) / scale, distance(at_end, at_start) / scale,
+          distance(network.evaluate(test_x.view()), expected) /
+              std::sqrt(static_cast<double>(expected.size())),
+          learned / moved};
+}
+
+}  // namespace
+
+template <class Real>
+StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem,
+                          Monitor& monitor) {
+  const NetworkOptions& options = problem.options.network;
+  const Limit limit(problem);
+  constexpr auto kCount = static_cast<std::int64_t>(kQuantities.size());
+  DrawTable measured(options, kCount);
+  DrawTable diverged(options, 1);
+  for_each_draw(comm, options, monitor, [&](const Draw& draw, Monitor& progress) {
+    const auto values = measure<Real>(problem, limit, draw, diverged, progress);
+    std::copy(values.begin(), values.end(), measured.of(draw).begin());
+  });
+  measured.complete(comm);
+  diverged.complete(comm);
+
+  StudyResult result = start_result(options);
+  result.diverged_at = divergence(diverged);
+  const auto widths = std::ssize(options.widths);
+  std::vector<double> values;
+  std::vector<double> slopes;
+  std::vector<double> errors;
+  std::vector<double> intercepts;
+  std::vector<double> theory;
+  const auto logs = log2_widths(options);
+  for (std::int64_t k = 0; k < kCount; ++k) {
+    const Quantity& quantity = kQuantities[static_cast<std::size_t>(k)];
+    std::vector<double> x;
+    std::vector<double> y;
+    for (std::size_t width = 0; width < options.widths.size(); ++width) {
+      for (const double value : measured.across_draws(width, k)) {
+        values.push_back(value);
+        x.push_back(logs[width]);
+        y.push_back(std::log2(value));
+      }
+    }
+    const Line line = fit_line(x, y);
+    slopes.push_back(line.slope);
+    errors.push_back(line.slope_error);
+    intercepts.push_back(line.intercept);
+    theory.push_back(quantity.theory);
+    result.quantities.emplace_back(quantity.name);
+    result.lines.push_back(fmt::format("{:<17} ~ width^({:+.3f} +- {:.3f}), theory {:+.1f}",
+                                       quantity.name, line.slope, line.slope_error,
+                                       quantity.theory));
+    result.claims.push_back({fmt::format("power of the width in {}", quantity.long_name),
+                             line.slope, quantity.theory, quantity.tolerance});
+  }
+  std::vector<double> numbers(kQuantities.size());
+  for (std::size_t k = 0; k < numbers.size(); ++k) {
+    numbers[k] = static_cast<double>(k);
+  }
+  const char* axis = "/experiment/quantity";
+  result.axes.push_back({axis, "quantity, named in quantity_name", numbers});
+  result.data.push_back({{"/experiment/value",
+                          "each quantity of each network",
+                          "1",
+                          {kCount, widths, options.draws},
+                          {axis, kWidthAxis, kDrawAxis}},
+                         values});
+  const auto by_quantity = [&](const char* path, const char* long_name,
+                               std::vector<double> numbers_of) {
+    result.data.push_back({{path, long_name, "1", {kCount}, {axis}}, std::move(numbers_of)});
+  };
+  by_quantity("/experiment/slope", "power of the width, by least squares of the logarithms",
+              slopes);
+  by_quantity("/experiment/slope_error", "standard error of the slope", errors);
+  by_quantity("/experiment/intercept", "log2 of the quantity at width 1 on the line", intercepts);
+  by_quantity("/experiment/theory_slope", "power of the width in theory", theory);
+  return result;
+}
+
+template StudyResult width_scaling<float>(const Communicator&, const StudyProblem&, Monitor&);
+template StudyResult width_scaling<double>(const Communicator&, const StudyProblem&, Monitor&);
+
+}  // namespace ntkflow
