@@ -5,9 +5,8 @@
 
 namespace ntkflow {
 
-std::vector<double> absolute_times(const DynamicsOptions& options, double lambda_max) {
-  std::vector<double> times = options.times;
-  if (options.time_unit == TimeUnit::inverse_lambda_max) {
+std::vector<double> absolute_times(std::vector<double> times, TimeUnit unit, double lambda_max) {
+  if (unit == TimeUnit::inverse_lambda_max) {
     for (double& t : times) {
       t = t == 0.0 ? 0.0 : t / std::max(lambda_max, 0.0);
     }

@@ -97,6 +97,17 @@ void CholeskyFactor<Real>::multiply_lower(DistMatrix<Real>& x) const {
 }
 
 template <class Real>
+void CholeskyFactor<Real>::solve_in_place(DistMatrix<Real>& x) const {
+  NTKFLOW_EXPECTS(x.grid() == factor_.grid() && x.block() == factor_.block());
+  NTKFLOW_EXPECTS(x.rows() == factor_.rows(), x.rows(), factor_.rows());
+  for (const char transpose : {'N', 'T'}) {
+    scalapack::trsm('L', 'L', transpose, 'N', narrow<int>(x.rows(), "matrix rows"),
+                    narrow<int>(x.cols(), "matrix columns"), Real{1}, factor_.local().data,
+                    scalapack::describe(factor_), x.local().data, scalapack::describe(x));
+  }
+}
+
+template <class Real>
 double CholeskyFactor<Real>::log_determinant() const {
   double sum = 0.0;
   for_each_diagonal(factor_, [&](std::int64_t, double value) { sum += std::log(value); });

@@ -21,6 +21,8 @@
 #define NTKFLOW_PDGEMM NTKFLOW_FC_GLOBAL(pdgemm, PDGEMM)
 #define NTKFLOW_PSTRMM NTKFLOW_FC_GLOBAL(pstrmm, PSTRMM)
 #define NTKFLOW_PDTRMM NTKFLOW_FC_GLOBAL(pdtrmm, PDTRMM)
+#define NTKFLOW_PSTRSM NTKFLOW_FC_GLOBAL(pstrsm, PSTRSM)
+#define NTKFLOW_PDTRSM NTKFLOW_FC_GLOBAL(pdtrsm, PDTRSM)
 
 extern "C" {
 void NTKFLOW_PSPOTRF(const char* triangle, const int* n, float* a, const int* ia, const int* ja,
@@ -52,6 +54,14 @@ void NTKFLOW_PSTRMM(const char* side, const char* triangle, const char* transpos
                     const float* a, const int* ia, const int* ja, const int* desc_a, float* b,
                     const int* ib, const int* jb, const int* desc_b);
 void NTKFLOW_PDTRMM(const char* side, const char* triangle, const char* transpose,
+                    const char* diagonal, const int* m, const int* n, const double* alpha,
+                    const double* a, const int* ia, const int* ja, const int* desc_a, double* b,
+                    const int* ib, const int* jb, const int* desc_b);
+void NTKFLOW_PSTRSM(const char* side, const char* triangle, const char* transpose,
+                    const char* diagonal, const int* m, const int* n, const float* alpha,
+                    const float* a, const int* ia, const int* ja, const int* desc_a, float* b,
+                    const int* ib, const int* jb, const int* desc_b);
+void NTKFLOW_PDTRSM(const char* side, const char* triangle, const char* transpose,
                     const char* diagonal, const int* m, const int* n, const double* alpha,
                     const double* a, const int* ia, const int* ja, const int* desc_a, double* b,
                     const int* ib, const int* jb, const int* desc_b);
@@ -135,6 +145,18 @@ inline void trmm(char side, char triangle, char transpose, char diagonal, int m,
                  double alpha, const double* a, const Descriptor& desc_a, double* b,
                  const Descriptor& desc_b) {
   NTKFLOW_PDTRMM(&side, &triangle, &transpose, &diagonal, &m, &n, &alpha, a, &kFirst, &kFirst,
+                 desc_a.data(), b, &kFirst, &kFirst, desc_b.data());
+}
+
+inline void trsm(char side, char triangle, char transpose, char diagonal, int m, int n, float alpha,
+                 const float* a, const Descriptor& desc_a, float* b, const Descriptor& desc_b) {
+  NTKFLOW_PSTRSM(&side, &triangle, &transpose, &diagonal, &m, &n, &alpha, a, &kFirst, &kFirst,
+                 desc_a.data(), b, &kFirst, &kFirst, desc_b.data());
+}
+inline void trsm(char side, char triangle, char transpose, char diagonal, int m, int n,
+                 double alpha, const double* a, const Descriptor& desc_a, double* b,
+                 const Descriptor& desc_b) {
+  NTKFLOW_PDTRSM(&side, &triangle, &transpose, &diagonal, &m, &n, &alpha, a, &kFirst, &kFirst,
                  desc_a.data(), b, &kFirst, &kFirst, desc_b.data());
 }
 

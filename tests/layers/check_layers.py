@@ -22,12 +22,14 @@ ALLOWED = {
     "spectrum": {"base", "dist", "linalg"},
     "regression": {"base", "dist", "linalg"},
     "dynamics": {"base", "dist", "linalg", "spectrum"},
+    "experiment": {"base", "kernel", "dist", "io", "linalg", "gram", "spectrum", "finite", "dynamics"},
     # The configuration fills the option structs of the modules below and calls none of them.
     "config": {
         "base",
         "data/options.hpp",
         "dist/process_grid.hpp",
         "dynamics/options.hpp",
+        "experiment/options.hpp",
         "kernel/architecture.hpp",
         "linalg/options.hpp",
         "regression/options.hpp",

@@ -122,6 +122,26 @@ TYPED_TEST(CholeskyTest, MultipliesByLowerFactor) {
   });
 }
 
+TYPED_TEST(CholeskyTest, SolvesForDistributedColumns) {
+  using Real = TypeParam;
+  for_each_layout([](const auto& grid, std::int64_t n, std::int64_t block) {
+    const auto element = [](std::int64_t i, std::int64_t j) {
+      return 1.0 / static_cast<double>(i + 2 * j + 1);
+    };
+    constexpr std::int64_t kColumns = 7;
+    const auto factor = factor_of(distribute_lower<Real>(grid, n, block, KacMurdockSzego{}));
+    auto x = distribute<Real>(grid, n, kColumns, block, element);
+
+    factor.solve_in_place(x);
+
+    const auto a = dense<Real>(n, n, KacMurdockSzego{});
+    const auto solution = replicate(x);
+    const double bound = solve_bound<Real>(n, norm_1(a), norm_1(solution));
+    EXPECT_LE(distance_1(product(a, solution), dense<Real>(n, kColumns, element)), bound);
+    EXPECT_GT(distance_1(product(a, solution), dense<Real>(n, kColumns, RandomSymmetric{})), bound);
+  });
+}
+
 TYPED_TEST(CholeskyTest, LogDeterminantOfKnownMatrices) {
   using Real = TypeParam;
   for_each_layout([](const auto& grid, std::int64_t n, std::int64_t block) {

@@ -32,10 +32,14 @@ class Flow {
   [[nodiscard]] virtual Matrix<double> train_increment(std::span<const double> times) const = 0;
 };
 
-/// The times that the options ask for, in units of 1. 0 stays 0; where lambda_max is zero, all
-/// positive times in its unit are infinite. Local.
+/// Times in units of 1. 0 stays 0; where lambda_max is zero, all positive times in its unit are
+/// infinite. Local.
 /// @param lambda_max  of K / N
-std::vector<double> absolute_times(const DynamicsOptions& options, double lambda_max);
+std::vector<double> absolute_times(std::vector<double> times, TimeUnit unit, double lambda_max);
+/// The times that the options ask for.
+inline std::vector<double> absolute_times(const DynamicsOptions& options, double lambda_max) {
+  return absolute_times(options.times, options.time_unit, lambda_max);
+}
 
 /// phi_t(lambda) = (1 - exp(-t lambda / N)) / lambda, entire in lambda: t/N at lambda = 0, and
 /// 1/lambda for t = infinity. From expm1, so that no digits cancel. Local.

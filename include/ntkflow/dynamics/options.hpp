@@ -17,6 +17,10 @@ enum class FlowMethod { spectral, krylov, automatic };
 /// evaluated anew in double precision, every solve refined.
 enum class FlowProducts { stored, regenerated };
 
+/// What is trained: all layers, so that f_t moves by the NTK, or the last one alone, so that it
+/// moves by the NNGP kernel.
+enum class TrainedLayers { all, last };
+
 struct DynamicsOptions {
   std::vector<double> times;  ///< ascending, not negative
   TimeUnit time_unit = TimeUnit::inverse_lambda_max;
@@ -25,6 +29,17 @@ struct DynamicsOptions {
   double tolerance = 1e-10;  ///< krylov: estimated error of f_t, relative to max |y - f_0|
   InitialFunction initial = InitialFunction::zero;
   std::uint64_t seed = 0;  ///< of the draw
+};
+
+/// The Gaussian law of f_t at the test points.
+struct PosteriorOptions {
+  std::vector<double> times;  ///< ascending, not negative; the last may be infinite
+  TimeUnit time_unit = TimeUnit::inverse_lambda_max;
+  TrainedLayers training = TrainedLayers::all;
+  bool covariance = false;        ///< also between test points
+  std::vector<double> quantiles;  ///< ascending, inside (0, 1)
+  std::int64_t samples = 0;       ///< sample paths
+  std::uint64_t seed = 0;         ///< of the paths
 };
 
 }  // namespace ntkflow

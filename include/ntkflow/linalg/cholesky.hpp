@@ -39,6 +39,9 @@ class CholeskyFactor {
   /// scaled by a power of two, so that neither tiny nor huge ones leave its range. Collective over
   /// the grid. Cost: reads the factor twice per 64 columns.
   [[nodiscard]] Matrix<double> solve(const Matrix<double>& b) const;
+  /// X becomes A^-1 X, for the many columns of a block-cyclic matrix [n x k] of the factor's grid
+  /// and block size (p?trsm, in Real). Collective over the grid.
+  void solve_in_place(DistMatrix<Real>& x) const;
   /// X becomes L X. Collective over the grid.
   void multiply_lower(DistMatrix<Real>& x) const;
   /// log det A, accumulated in double. Collective over the grid.
