@@ -20,6 +20,7 @@ ALLOWED = {
     "data": {"base", "dist", "io"},
     "gram": {"base", "kernel", "dist", "linalg"},
     "spectrum": {"base", "dist", "linalg"},
+    "finite": {"base", "kernel", "dist", "linalg"},
     "regression": {"base", "dist", "linalg"},
     "dynamics": {"base", "dist", "linalg", "spectrum"},
     # The configuration fills the option structs of the modules below and calls none of them.
