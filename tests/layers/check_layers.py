@@ -20,6 +20,7 @@ ALLOWED = {
     "data": {"base", "dist", "io"},
     "gram": {"base", "kernel", "dist", "linalg"},
     "spectrum": {"base", "dist", "linalg"},
+    "finite": {"base", "kernel", "dist", "linalg"},
     "regression": {"base", "dist", "linalg"},
     "dynamics": {"base", "dist", "linalg", "spectrum"},
     "experiment": {"base", "kernel", "dist", "io", "linalg", "gram", "spectrum", "finite", "dynamics"},

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 namespace ntkflow {
 
@@ -15,6 +16,12 @@ class RandomStream {
   [[nodiscard]] double uniform(std::uint64_t i, std::uint64_t j = 0) const;
   /// Standard normal (Box-Muller).
   [[nodiscard]] double normal(std::uint64_t i, std::uint64_t j = 0) const;
+  /// Standard normals first ... first + n - 1 of row i. They are other numbers than normal(i, j),
+  /// and cheaper, because all four words of a block are used. Element e of row i is a function of
+  /// the seed, the stream, i and e alone, however the row is cut. In float they are those in
+  /// double, rounded.
+  void normals(std::uint64_t i, std::uint64_t first, std::span<double> values) const;
+  void normals(std::uint64_t i, std::uint64_t first, std::span<float> values) const;
   /// Raw 64 bits.
   [[nodiscard]] std::uint64_t bits(std::uint64_t i, std::uint64_t j = 0) const;
 
