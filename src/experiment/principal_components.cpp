@@ -98,7 +98,15 @@ StudyResult principal_components(const Communicator& comm, const StudyProblem& p
       along.of(draw)[static_cast<std::size_t>(step)] = parts.along;
       across.of(draw)[static_cast<std::size_t>(step)] = parts.across;
     };
-    train_draw(network, problem, target, draw, diverged, visit, progress);
+    const TrainingOutcome outcome =
+        train_draw(network, problem, target, draw, diverged, visit, progress);
+    // A network that diverged stays where it was.
+    const std::size_t recorded = outcome.loss.size();
+    for (DrawTable* table : {&along, &across}) {
+      const auto values = table->of(draw);
+      std::fill(values.begin() + static_cast<std::ptrdiff_t>(recorded), values.end(),
+                values[recorded - 1]);
+    }
   });
   along.complete(comm);
   across.complete(comm);

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <ntkflow/base/error.hpp>
+
 #include "ensemble.hpp"
 
 // The studies, one file each, and what they have in common. `Real` is the precision of the
@@ -36,6 +38,10 @@ TrainingOutcome train_draw(Network<Real>& network, const StudyProblem& problem,
   const Matrix<Real> x = rounded<Real>(problem.x);
   TrainingOutcome outcome = train<Real>(network, x.view(), target,
                                         training_options(problem.options.network), visit, monitor);
+  if (outcome.loss.empty()) {
+    throw NumericalError("a network of width " + std::to_string(draw.width) +
+                         " is not finite at its start; reduce kernel.weight_variance or depth");
+  }
   // Shifted by one, so that the zeros of other ranks' networks mean nothing.
   diverged.of(draw)[0] = static_cast<double>(outcome.diverged_at + 1);
   return outcome;

@@ -59,6 +59,12 @@ void check_study(const ExperimentOptions& options, const StudyShape& shape) {
        "this study looks at networks with one output; give data whose target is one number");
   need(options.study != Study::width_scaling || shape.test_size > 0,
        "width-scaling compares functions at test points; set data.test_size or data.test");
+  need(options.study != Study::width_scaling ||
+           (options.network.widths.size() >= 2 && options.network.steps >= 1),
+       "width-scaling fits lines through widths after training; give network.widths at least two "
+       "and network.steps at least 1");
+  need(!is_on_circle || options.network.draws >= 2,
+       "this study needs the standard error of an ensemble; set network.draws to at least 2");
   need(options.study != Study::principal_components ||
            options.component <= shape.train_size,
        "experiment.component is larger than the number of training samples");
