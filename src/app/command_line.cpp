@@ -122,9 +122,9 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   predict->add_option("--inputs", line.inputs, "new inputs, as data.train.inputs")->required();
   predict->add_option("--format", line.format,
                       "idx, hdf5 or csv; default: that of the training data");
-  auto* experiment = command(
-      "experiment", "a study of the theory: networks of finite width beside their limit",
-      Command::experiment);
+  auto* experiment =
+      command("experiment", "a study of the theory: networks of finite width beside their limit",
+              Command::experiment);
   experiment->add_option("NAME", line.study, fmt::format("{}", fmt::join(study_names(), ", ")))
       ->required();
   experiment->add_option("CONFIG", line.file,

@@ -25,8 +25,7 @@ StudyShape study_shape(const DataShape& shape) {
 }
 
 /// Refuses networks that do not fit, with what would.
-void check_memory(const RunConfig& config, const StudyShape& shape,
-                  const AvailableMemory& memory) {
+void check_memory(const RunConfig& config, const StudyShape& shape, const AvailableMemory& memory) {
   const auto fits = [&](const ExperimentOptions& options) {
     return study_bytes(options, config.kernel.architecture, shape) <= memory.bytes;
   };
@@ -72,16 +71,17 @@ double training_flop(const RunConfig& config, const StudyShape& shape) {
 /// Says where the learning rate stands beside the largest stable one, or refuses it.
 void check_learning_rate(const RunConfig& config, double stable, Report& report) {
   const NetworkOptions& network = config.experiment->network;
-  report.line(fmt::format("largest stable learning rate 2/lambda_max = {:.4g}; network.learning_rate "
-                          "= {:.4g}",
-                          stable, network.learning_rate));
+  report.line(
+      fmt::format("largest stable learning rate 2/lambda_max = {:.4g}; network.learning_rate "
+                  "= {:.4g}",
+                  stable, network.learning_rate));
   if (network.learning_rate < stable) {
     return;
   }
-  const std::string problem =
-      fmt::format("network.learning_rate = {:.6g} is not below {:.6g} = 2/lambda_max, beyond which "
-                  "descent diverges under the limiting kernel",
-                  network.learning_rate, stable);
+  const std::string problem = fmt::format(
+      "network.learning_rate = {:.6g} is not below {:.6g} = 2/lambda_max, beyond which "
+      "descent diverges under the limiting kernel",
+      network.learning_rate, stable);
   if (network.unstable == UnstableRate::refuse) {
     throw ConfigError(problem + "; reduce it, or set network.unstable = \"run\" to see it happen");
   }
@@ -107,9 +107,9 @@ void write_network(ResultFile& file, const NetworkOptions& options, double stabl
                    const StudyResult& result) {
   file.attribute("/network", "draws", options.draws);
   file.attribute("/network", "seed", static_cast<std::int64_t>(options.seed));
-  file.attribute("/network", "precision",
-                 std::string(options.precision == NetworkPrecision::single_precision ? "single"
-                                                                                     : "double"));
+  file.attribute(
+      "/network", "precision",
+      std::string(options.precision == NetworkPrecision::single_precision ? "single" : "double"));
   file.attribute("/network", "learning_rate", options.learning_rate);
   file.attribute("/network", "stable_learning_rate", stable);
   file.attribute("/network", "steps", options.steps);
@@ -240,13 +240,14 @@ void experiment(const Communicator& comm, const CommandLine& line) {
   report.line(fmt::format("ntkflow {} ({}), {} rank{} x {} thread{}: {}", NTKFLOW_VERSION,
                           NTKFLOW_GIT_REVISION, comm.size(), comm.size() == 1 ? "" : "s", threads,
                           threads == 1 ? "" : "s", to_string(config.experiment->study)));
-  report.line(fmt::format("{} training samples, {} inputs; {} networks of each of {} width{}, {} "
-                          "steps; {} per rank of {} available",
-                          shape.train_size, shape.dimension, network.draws, network.widths.size(),
-                          network.widths.size() == 1 ? "" : "s", network.steps,
-                          format_bytes(static_cast<double>(study_bytes(
-                              *config.experiment, config.kernel.architecture, shape))),
-                          format_bytes(static_cast<double>(memory.bytes))));
+  report.line(fmt::format(
+      "{} training samples, {} inputs; {} networks of each of {} width{}, {} "
+      "steps; {} per rank of {} available",
+      shape.train_size, shape.dimension, network.draws, network.widths.size(),
+      network.widths.size() == 1 ? "" : "s", network.steps,
+      format_bytes(
+          static_cast<double>(study_bytes(*config.experiment, config.kernel.architecture, shape))),
+      format_bytes(static_cast<double>(memory.bytes))));
   ResultFile file(comm, config.output.file, line.overwrite);
   fail_together(comm, file.path(),
                 [&] { run_and_write(comm, line, config, threads, report, file); });

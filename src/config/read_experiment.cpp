@@ -97,9 +97,8 @@ ExperimentOptions read_experiment(const TableReader& network, const TableReader&
   refuse_unless(options.study == Study::principal_components, "amplitude");
   options.points = experiment.integer("points", 2, kMostPoints).value_or(options.points);
   if (experiment.has("quantiles")) {
-    options.quantiles = read_ascending<double>(experiment, "quantiles", [](double level) {
-      return level > 0.0 && level < 1.0;
-    });
+    options.quantiles = read_ascending<double>(
+        experiment, "quantiles", [](double level) { return level > 0.0 && level < 1.0; });
   }
   options.component = experiment.integer("component", 1).value_or(options.component);
   options.amplitude = experiment.real("amplitude").value_or(options.amplitude);

@@ -45,8 +45,8 @@ void check_purpose(const toml::table& document, const ConfigSource& source, Prob
     }
   }
   for (const std::string_view required : {"data", "kernel", "network", "output"}) {
-    const bool elsewhere = (required == "output" && source.output_file) ||
-                           (required == "network" && is_run);
+    const bool elsewhere =
+        (required == "output" && source.output_file) || (required == "network" && is_run);
     if (!document.contains(required) && !elsewhere) {
       problems.add(required, fmt::format("the table [{}] is missing", required));
     }

@@ -81,8 +81,8 @@ class StudyProgress : public Monitor {
   double weight_ = 0.0;
 };
 
-/// Calls work(draw, monitor) for the networks that this rank trains: the widest first, so that ranks end
-/// together. `work` does not communicate. Collective over comm.
+/// Calls work(draw, monitor) for the networks that this rank trains: the widest first, so that
+/// ranks end together. `work` does not communicate. Collective over comm.
 void for_each_draw(const Communicator& comm, const NetworkOptions& options, Monitor& monitor,
                    const std::function<void(const Draw&, Monitor&)>& work);
 

@@ -12,8 +12,8 @@
 #include <fmt/format.h>
 
 #include <ntkflow/base/error.hpp>
-#include <ntkflow/dynamics/gaussian_flow.hpp>
 #include <ntkflow/base/numbers.hpp>
+#include <ntkflow/dynamics/gaussian_flow.hpp>
 #include <ntkflow/linalg/eigen.hpp>
 
 #include "limiting_kernel.hpp"
@@ -79,11 +79,11 @@ Distances distances(DrawTable& networks, std::size_t width, const GaussianLaw& l
     const auto values = networks.across_draws(width, static_cast<std::int64_t>(point));
     const auto draws = static_cast<double>(values.size());
     const double centre = law.mean.data()[point];
-    largest.mean = std::max(largest.mean,
-                            std::abs(mean(values) - centre) / (deviation / std::sqrt(draws)));
+    largest.mean =
+        std::max(largest.mean, std::abs(mean(values) - centre) / (deviation / std::sqrt(draws)));
     const double ratio = standard_deviation(values) / deviation;
-    largest.variance = std::max(
-        largest.variance, std::abs(ratio * ratio - 1.0) / std::sqrt(2.0 / (draws - 1.0)));
+    largest.variance =
+        std::max(largest.variance, std::abs(ratio * ratio - 1.0) / std::sqrt(2.0 / (draws - 1.0)));
     for (const double level : levels) {
       const double quantile = centre + normal_quantile(level) * deviation;
       const auto below = static_cast<double>(std::count_if(
@@ -106,9 +106,8 @@ StudyResult gaussian_limit(const Communicator& comm, const StudyProblem& problem
   const auto angle = angles(points, -std::numbers::pi, std::numbers::pi);
   const Matrix<double> circle = on_circle(angle);
   const LimitingLaw limit(problem, circle);
-  const std::vector<double> limit_time{
-      options.learning_rate * static_cast<double>(options.steps),
-      std::numeric_limits<double>::infinity()};
+  const std::vector<double> limit_time{options.learning_rate * static_cast<double>(options.steps),
+                                       std::numeric_limits<double>::infinity()};
   const GaussianLaw prior = limit.at(0.0);
 
   DrawTable before(options, points);

@@ -10,6 +10,7 @@
 #include "limiting_kernel.hpp"
 #include "statistics.hpp"
 #include "studies.hpp"
+#include "width_powers.hpp"
 
 namespace ntkflow {
 
@@ -61,8 +62,7 @@ double largest_deviation(const Curves& curves, std::size_t width,
   double largest = 0.0;
   for (std::size_t point = 0; point < limit.size(); ++point) {
     const auto values = curves.at(width, kStart, static_cast<std::int64_t>(point));
-    const double error =
-        standard_deviation(values) / std::sqrt(static_cast<double>(values.size()));
+    const double error = standard_deviation(values) / std::sqrt(static_cast<double>(values.size()));
     largest = std::max(largest, std::abs(mean(values) - limit[point]) / error);
   }
   return largest;
@@ -117,9 +117,10 @@ StudyResult kernel_convergence(const Communicator& comm, const StudyProblem& pro
   }
 
   const auto networks = std::ssize(options.widths);
-  result.axes.push_back({"/experiment/angle", "angle of a point of the circle to the anchor (1, 0)",
-                         angle, "rad"});
-  result.axes.push_back({"/experiment/time", "time of training",
+  result.axes.push_back(
+      {"/experiment/angle", "angle of a point of the circle to the anchor (1, 0)", angle, "rad"});
+  result.axes.push_back({"/experiment/time",
+                         "time of training",
                          {0.0, options.learning_rate * static_cast<double>(options.steps)}});
   result.data.push_back({{"/experiment/kernel",
                           "tangent kernel of each network between anchor and point",
@@ -156,14 +157,16 @@ StudyResult kernel_convergence(const Communicator& comm, const StudyProblem& pro
     };
     // The spread of few draws is itself uncertain: by 1/sqrt(2 (draws - 1)) at each end if all
     // points moved together.
-    const double ratio = static_cast<double>(options.widths.back()) /
-                         static_cast<double>(options.widths.front());
+    const double ratio =
+        static_cast<double>(options.widths.back()) / static_cast<double>(options.widths.front());
     const double error = std::sqrt(1.0 / static_cast<double>(options.draws - 1)) / std::log(ratio);
     result.claims.push_back({"power of the width with which the kernel's spread falls",
                              slope(spreads.front(), spreads[2 * widest]), -0.5, 3.0 * error});
     if (options.steps > 0) {
       result.claims.push_back({"power of the width with which the kernel's drift falls",
-                               slope(drifts.front(), drifts.back()), -1.0, 0.25 + 3.0 * error});
+                               slope(drifts.front(), drifts.back()),
+                               width_powers(problem.architecture.activation).kernel_drift,
+                               0.25 + 3.0 * error});
     }
   }
   return result;

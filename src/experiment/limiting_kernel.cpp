@@ -21,8 +21,10 @@ KernelMatrix<double> kernel_matrix(const std::shared_ptr<const ProcessGrid>& gri
       architecture, x.rows(), join(norm_range(x.view()), norm_range(y.view())));
   const auto rows = std::make_shared<const KernelSamples<double>>(*evaluator, x.clone());
   const auto cols = std::make_shared<const KernelSamples<double>>(*evaluator, y.clone());
-  return {grid, evaluator, type, BlockCyclic(x.cols(), kBlock, 1, 0),
-          rows, BlockCyclic(y.cols(), kBlock, 1, 0), cols};
+  return {grid, evaluator,
+          type, BlockCyclic(x.cols(), kBlock, 1, 0),
+          rows, BlockCyclic(y.cols(), kBlock, 1, 0),
+          cols};
 }
 
 }  // namespace

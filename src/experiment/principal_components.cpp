@@ -29,11 +29,11 @@ struct Components {
 };
 
 Components leading_components(const StudyProblem& problem) {
-  const Matrix<double> kernel = whole(LimitingKernel(problem.architecture).of(KernelType::ntk, problem.x));
+  const Matrix<double> kernel =
+      whole(LimitingKernel(problem.architecture).of(KernelType::ntk, problem.x));
   const LocalFlow flow(kernel.view(), kernel.rows());
   const std::int64_t n = kernel.rows();
-  const std::int64_t count =
-      std::min(n, std::max(kShownComponents, problem.options.component));
+  const std::int64_t count = std::min(n, std::max(kShownComponents, problem.options.component));
   Components components{{}, Matrix<double>(n, count)};
   for (std::int64_t k = 0; k < count; ++k) {
     const std::int64_t ascending = n - 1 - k;
@@ -139,10 +139,11 @@ StudyResult principal_components(const Communicator& comm, const StudyProblem& p
       largest_across.back() =
           std::max(largest_across.back(), mean(across.across_draws(width, index)));
     }
-    result.lines.push_back(fmt::format(
-        "width {:6}: mean along the component within {:.2f} % of {} e^(-lambda t) for t <= 1/lambda; "
-        "mean across it at most {:.4f}",
-        options.widths[width], 100.0 * off_theory, amplitude, largest_across.back()));
+    result.lines.push_back(
+        fmt::format("width {:6}: mean along the component within {:.2f} % of {} e^(-lambda t) for "
+                    "t <= 1/lambda; "
+                    "mean across it at most {:.4f}",
+                    options.widths[width], 100.0 * off_theory, amplitude, largest_across.back()));
   }
 
   const auto widths = std::ssize(options.widths);
@@ -197,10 +198,10 @@ StudyResult principal_components(const Communicator& comm, const StudyProblem& p
        off_theory, 0.0, 0.03});
   if (widths > 1) {
     const auto logs = log2_widths(options);
-    result.claims.push_back({"power of the width with which the norm across the component falls",
-                             std::log2(largest_across.back() / largest_across.front()) /
-                                 (logs.back() - logs.front()),
-                             -0.5, 0.15});
+    result.claims.push_back(
+        {"power of the width with which the norm across the component falls",
+         std::log2(largest_across.back() / largest_across.front()) / (logs.back() - logs.front()),
+         -0.5, 0.15});
   }
   return result;
 }

@@ -18,14 +18,12 @@ template <class Real>
 StudyResult kernel_convergence(const Communicator& comm, const StudyProblem& problem,
                                Monitor& monitor);
 template <class Real>
-StudyResult gaussian_limit(const Communicator& comm, const StudyProblem& problem,
-                           Monitor& monitor);
+StudyResult gaussian_limit(const Communicator& comm, const StudyProblem& problem, Monitor& monitor);
 template <class Real>
 StudyResult principal_components(const Communicator& comm, const StudyProblem& problem,
                                  Monitor& monitor);
 template <class Real>
-StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem,
-                          Monitor& monitor);
+StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem, Monitor& monitor);
 
 /// The axes of widths and draws, and the result's record of divergence. Local.
 StudyResult start_result(const NetworkOptions& options);

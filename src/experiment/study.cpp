@@ -65,15 +65,13 @@ void check_study(const ExperimentOptions& options, const StudyShape& shape) {
        "and network.steps at least 1");
   need(!is_on_circle || options.network.draws >= 2,
        "this study needs the standard error of an ensemble; set network.draws to at least 2");
-  need(options.study != Study::principal_components ||
-           options.component <= shape.train_size,
+  need(options.study != Study::principal_components || options.component <= shape.train_size,
        "experiment.component is larger than the number of training samples");
 }
 
 std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& architecture,
                          const StudyShape& shape) {
-  const std::int64_t real =
-      options.network.precision == NetworkPrecision::single_precision ? 4 : 8;
+  const std::int64_t real = options.network.precision == NetworkPrecision::single_precision ? 4 : 8;
   const NetworkShape widest{shape.dimension, options.network.widths.back(), 1};
   const std::int64_t n = shape.train_size;
   // Kernel, its eigenvectors and the eigensolver's workspace; inputs in both precisions.
@@ -106,8 +104,8 @@ StudyResult start_result(const NetworkOptions& options) {
 std::vector<double> angles(std::int64_t count, double first, double last) {
   std::vector<double> result;
   for (std::int64_t i = 0; i < count; ++i) {
-    result.push_back(first + (last - first) * static_cast<double>(i) /
-                                 static_cast<double>(count - 1));
+    result.push_back(first +
+                     (last - first) * static_cast<double>(i) / static_cast<double>(count - 1));
   }
   return result;
 }

@@ -13,6 +13,7 @@
 #include "limiting_kernel.hpp"
 #include "statistics.hpp"
 #include "studies.hpp"
+#include "width_powers.hpp"
 
 namespace ntkflow {
 
@@ -25,12 +26,20 @@ struct Quantity {
   double theory;
   double tolerance;
 };
-constexpr std::array<Quantity, 4> kQuantities{{
-    {"kernel_deviation", "|empirical - limiting kernel| at the start", -0.5, 0.1},
-    {"kernel_drift", "|change of the empirical kernel in training|", -1.0, 0.25},
-    {"function_gap", "|network - limiting flow| at test points after training", -0.5, 0.1},
-    {"laziness", "relative change of the loss over that of the Jacobian", 0.5, 0.1},
-}};
+constexpr std::size_t kQuantityCount = 4;
+
+std::array<Quantity, kQuantityCount> quantities(const ActivationSpec& activation) {
+  const WidthPowers powers = width_powers(activation);
+  return {{
+      {"kernel_deviation", "|empirical - limiting kernel| at the start", powers.kernel_deviation,
+       0.1},
+      {"kernel_drift", "|change of the empirical kernel in training|", powers.kernel_drift, 0.25},
+      {"function_gap", "|network - limiting flow| at test points after training",
+       powers.function_gap, 0.1},
+      {"laziness", "relative change of the loss over that of the Jacobian", -powers.jacobian_change,
+       0.1},
+  }};
+}
 
 double frobenius(const Matrix<double>& a) {
   return std::sqrt(static_cast<double>(a.size())) *
@@ -71,8 +80,7 @@ class Limit {
             ? flow_.flow(residual, time)
             : flow_.descent(residual, options_->learning_rate, options_->steps);
     Matrix<double> f = f0_test.clone();
-    multiply(Transpose::yes, Transpose::no, 1.0, cross_.view(), coefficients.view(), 1.0,
-             f.view());
+    multiply(Transpose::yes, Transpose::no, 1.0, cross_.view(), coefficients.view(), 1.0, f.view());
     return f;
   }
 
@@ -86,9 +94,9 @@ class Limit {
 
 /// The four quantities of one network.
 template <class Real>
-std::array<double, kQuantities.size()> measure(const StudyProblem& problem, const Limit& limit,
-                                               const Draw& draw, DrawTable& diverged,
-                                               Monitor& monitor) {
+std::array<double, kQuantityCount> measure(const StudyProblem& problem, const Limit& limit,
+                                           const Draw& draw, DrawTable& diverged,
+                                           Monitor& monitor) {
   const Matrix<Real> x = rounded<Real>(problem.x);
   const Matrix<Real> test_x = rounded<Real>(problem.test_x);
   Network<Real> network(problem.architecture, {problem.x.rows(), draw.width, 1}, draw.id);
@@ -112,11 +120,11 @@ std::array<double, kQuantities.size()> measure(const StudyProblem& problem, cons
 }  // namespace
 
 template <class Real>
-StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem,
-                          Monitor& monitor) {
+StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem, Monitor& monitor) {
   const NetworkOptions& options = problem.options.network;
   const Limit limit(problem);
-  constexpr auto kCount = static_cast<std::int64_t>(kQuantities.size());
+  const auto theories = quantities(problem.architecture.activation);
+  constexpr auto kCount = static_cast<std::int64_t>(kQuantityCount);
   DrawTable measured(options, kCount);
   DrawTable diverged(options, 1);
   for_each_draw(comm, options, monitor, [&](const Draw& draw, Monitor& progress) {
@@ -136,7 +144,7 @@ StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem,
   std::vector<double> theory;
   const auto logs = log2_widths(options);
   for (std::int64_t k = 0; k < kCount; ++k) {
-    const Quantity& quantity = kQuantities[static_cast<std::size_t>(k)];
+    const Quantity& quantity = theories[static_cast<std::size_t>(k)];
     std::vector<double> x;
     std::vector<double> y;
     for (std::size_t width = 0; width < options.widths.size(); ++width) {
@@ -152,13 +160,13 @@ StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem,
     intercepts.push_back(line.intercept);
     theory.push_back(quantity.theory);
     result.quantities.emplace_back(quantity.name);
-    result.lines.push_back(fmt::format("{:<17} ~ width^({:+.3f} +- {:.3f}), theory {:+.1f}",
+    result.lines.push_back(fmt::format("{:<17} ~ width^({:+.3f} +- {:.3f}), theory {:+.2f}",
                                        quantity.name, line.slope, line.slope_error,
                                        quantity.theory));
     result.claims.push_back({fmt::format("power of the width in {}", quantity.long_name),
                              line.slope, quantity.theory, quantity.tolerance});
   }
-  std::vector<double> numbers(kQuantities.size());
+  std::vector<double> numbers(kQuantityCount);
   for (std::size_t k = 0; k < numbers.size(); ++k) {
     numbers[k] = static_cast<double>(k);
   }

@@ -80,8 +80,8 @@ TEST(LocalFlowTest, DescentEqualsExplicitSteps) {
   for (const double rate : {0.3, 1.9 / flow.lambda_max()}) {
     for (const std::int64_t steps : {0, 1, 2, 50}) {
       const Matrix<double> expected = explicit_descent(k, r, rate, steps, kPoints);
-      const double bound = test::ulp_bound<double>(100.0 * static_cast<double>(steps + 1),
-                                                   largest(expected));
+      const double bound =
+          test::ulp_bound<double>(100.0 * static_cast<double>(steps + 1), largest(expected));
       EXPECT_LE(largest_difference(flow.descent(r, rate, steps), expected), bound);
       if (steps > 0) {
         EXPECT_GT(largest_difference(flow.descent(r, rate, steps + 1), expected), bound);

@@ -31,8 +31,8 @@ class LocalFlow {
 
   /// phi_t(K) R for gradient flow over time t, which may be infinite. R [n x k].
   [[nodiscard]] Matrix<double> flow(const Matrix<double>& r, double t) const;
-  /// The same for `steps` steps of gradient descent: phi(lambda) = (1 - (1 - rate lambda / N)^steps)
-  /// / lambda.
+  /// The same for `steps` steps of gradient descent: phi(lambda) = (1 - (1 - rate lambda /
+  /// N)^steps) / lambda.
   [[nodiscard]] Matrix<double> descent(const Matrix<double>& r, double learning_rate,
                                        std::int64_t steps) const;
 

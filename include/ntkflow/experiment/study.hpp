@@ -87,8 +87,8 @@ std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& a
 double stable_learning_rate(const StudyProblem& problem);
 
 /// Trains the networks, each on one rank, and compares them with their limit. The result does not
-/// depend on the number of ranks. Collective over comm. Throws InterruptedError when the monitor asks to
-/// stop, ResourceError when memory is short, both on all ranks.
+/// depend on the number of ranks. Collective over comm. Throws InterruptedError when the monitor
+/// asks to stop, ResourceError when memory is short, both on all ranks.
 StudyResult run_study(const Communicator& comm, const StudyProblem& problem, Monitor& monitor);
 
 }  // namespace ntkflow
