@@ -28,6 +28,13 @@ struct NearDuals {
   double gap = 0.0;  ///< sqrt(F(q1, q1, q1) F(q2, q2, q2)) - |f|
 };
 
+/// s(x) and s'(x).
+template <class Value>
+struct ValueAndSlope {
+  Value value;
+  Value slope;
+};
+
 /// What a parameter may be: a number, a whole number, a list of 1 to kMostListed numbers, or a list
 /// that may be empty or, which is something else, absent.
 enum class ParameterKind { real, integer, list, optional_list };

@@ -185,6 +185,14 @@ struct ExponentialLinear {
                   Duals<Value>{weight * integral.f, weight * integral.g});
   }
 
+  template <class Value>
+  ValueAndSlope<Value> apply(const Value& x) const {
+    const auto is_right = x > Value(0);
+    const Value left = min(x, Value(0));
+    return {Value(scale) * select(is_right, x, Value(alpha) * expm1(left)),
+            Value(scale) * select(is_right, Value(1), Value(alpha) * exp(left))};
+  }
+
   /// E[(e^u - 1)^2; u < 0], with y = sqrt(q), is phi(0) (2 (m(0) - m(y)) - (m(0) - m(2 y))); the
   /// sum cancels for small y, and the power series in y takes its place.
   template <class Value>

@@ -39,6 +39,13 @@ struct Erf {
   }
 
   template <class Value>
+  ValueAndSlope<Value> apply(const Value& x) const {
+    const Value z = Value(slope) * x;
+    return {multiply_add(Value(scale), erf(z), Value(shift)),
+            Value(2 * std::numbers::inv_sqrtpi * scale * slope) * exp(-z * z)};
+  }
+
+  template <class Value>
   Duals<Value> diagonal(const Value& q) const {
     const double width = 1.0 / (slope * slope);
     const Value root =

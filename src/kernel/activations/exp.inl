@@ -23,6 +23,12 @@ struct Exp {
     return {f, Value(slope * slope) * f};
   }
 
+  template <class Value>
+  ValueAndSlope<Value> apply(const Value& x) const {
+    const Value power = exp(Value(slope) * x);
+    return {power, Value(slope) * power};
+  }
+
   /// inf where it overflows.
   template <class Value>
   Duals<Value> diagonal(const Value& q) const {

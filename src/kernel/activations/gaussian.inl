@@ -28,6 +28,12 @@ struct Gaussian {
     return {f, (Value(4 * k * k) * c) * (f / d)};
   }
 
+  template <class Value>
+  ValueAndSlope<Value> apply(const Value& x) const {
+    const Value bell = exp(Value(-curvature) * x * x);
+    return {bell, Value(-2 * curvature) * x * bell};
+  }
+
   /// inf where 1 + 4 k q <= 0 and the second moment diverges.
   template <class Value>
   Duals<Value> diagonal(const Value& q) const {

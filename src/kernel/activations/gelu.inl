@@ -45,6 +45,13 @@ struct Gelu : Parameterless {
   }
 
   template <class Value>
+  ValueAndSlope<Value> apply(const Value& x) const {
+    const Value density = normal_density(x);
+    const Value below = normal_tail(-x, density);
+    return {x * below, multiply_add(x, density, below)};
+  }
+
+  template <class Value>
   Duals<Value> diagonal(const Value& q) const {
     constexpr auto kPerTurn = static_cast<Value>(0.5 * std::numbers::inv_pi);
     const Value d = 1 + 2 * q;

@@ -32,6 +32,11 @@ struct HardTanh : Parameterless {
             multiply_add(Value(2.0), same.g + opposite.g, inside)};
   }
 
+  template <class Value>
+  ValueAndSlope<Value> apply(const Value& x) const {
+    return {min(max(x, Value(-1)), Value(1)), select(Value(1) > abs(x), Value(1), Value(0))};
+  }
+
   /// E s^2 = q P(|u| < 1) - 2 sqrt(q) phi(h) + P(|u| > 1), h = 1 / sqrt(q).
   template <class Value>
   Duals<Value> diagonal(const Value& q) const {
@@ -70,6 +75,13 @@ struct HardSigmoid : Parameterless {
     const Value ninth(1.0 / 9.0);
     const auto [f, g] = HardTanh(ParameterValues()).fast(q1 * ninth, q2 * ninth, c * ninth);
     return {multiply_add(f, Value(0.25), Value(0.25)), g * Value(1.0 / 36.0)};
+  }
+
+  template <class Value>
+  ValueAndSlope<Value> apply(const Value& x) const {
+    constexpr double kSlope = 1.0 / 6.0;
+    const Value line = multiply_add(Value(kSlope), x, Value(0.5));
+    return {min(max(line, Value(0)), Value(1)), select(Value(3) > abs(x), Value(kSlope), Value(0))};
   }
 
   template <class Value>

@@ -14,6 +14,11 @@ struct Identity : Parameterless {
   }
 
   template <class Value>
+  ValueAndSlope<Value> apply(const Value& x) const {
+    return {x, Value(1)};
+  }
+
+  template <class Value>
   Duals<Value> diagonal(const Value& q) const {
     return {q, Value(1)};
   }

@@ -1,12 +1,14 @@
 // All activations. This file is included inside a namespace: once for scalars (scalar.hpp) and once
-// for each instruction set (tile.cpp), because a function must be compiled for the instruction set
-// of its vectors. A new activation is a file beside this one, plus its two lines here.
+// for each instruction set (tile.cpp, activation_function.cpp), because a function must be compiled
+// for the instruction set of its vectors. A new activation is a file beside this one, plus its two
+// lines here.
 //
 // An activation is a class with
 //   kName, kParameters   its name and parameters in the configuration; constructed from the values
 //   textbook(q1, q2, c)  F and G as the source prints them, for scalars of any precision: the
 //                        oracle of the fast form
 //   fast(q1, q2, c)      the same, arranged for speed and small rounding errors, for SIMD vectors
+//   apply(x)             s(x) and s'(x) for SIMD vectors; at a kink the s' of one side, at a jump 0
 //   diagonal(q)          F(q, q, q) and G(q, q, q) exactly, from q alone
 // where (u, v) ~ N(0, [[q1, c], [c, q2]]). fast must be symmetric in q1 and q2 to the last bit, and
 // its errors hold relative to the exact function of the given q1, q2, c. diagonal returns what is

@@ -75,6 +75,28 @@ class PolynomialBase {
     return {f, g};
   }
 
+  /// By Clenshaw's recurrence for He_{k+1} = x He_k - k He_{k-1}, or x^{k+1} = x x^k, and by its
+  /// derivative.
+  template <class Value>
+  ValueAndSlope<Value> apply(const Value& x) const {
+    const double factor = 1.0 / std::sqrt(divisor_);
+    Value sum(0);
+    Value sum_before(0);
+    Value slope(0);
+    Value slope_before(0);
+    for (int k = degree_; k >= 0; --k) {
+      const Value lower(-center_ * (k + 1));
+      const Value slope_next = multiply_add(lower, slope_before, multiply_add(x, slope, sum));
+      const Value sum_next =
+          multiply_add(lower, sum_before, multiply_add(x, sum, Value(coefficients_[k])));
+      slope_before = slope;
+      slope = slope_next;
+      sum_before = sum;
+      sum = sum_next;
+    }
+    return {Value(factor) * sum, Value(factor) * slope};
+  }
+
   /// The same operations; inf where they overflow.
   template <class Value>
   Duals<Value> diagonal(const Value& q) const {

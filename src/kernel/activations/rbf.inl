@@ -23,6 +23,14 @@ struct Rbf {
   }
 
   template <class Value>
+  ValueAndSlope<Value> apply(const Value& x) const {
+    const double frequency = std::sqrt(2 * gamma);
+    const Value angle = multiply_add(Value(frequency), x, Value(0.25 * std::numbers::pi));
+    return {Value(std::numbers::sqrt2) * sin(angle),
+            Value(std::numbers::sqrt2 * frequency) * cos(angle)};
+  }
+
+  template <class Value>
   Duals<Value> diagonal(const Value& /*q*/) const {
     return {Value(1), static_cast<Value>(2 * gamma)};
   }

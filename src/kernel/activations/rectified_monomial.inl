@@ -52,6 +52,16 @@ class RectifiedMonomial {
   }
 
   template <class Value>
+  ValueAndSlope<Value> apply(const Value& x) const {
+    const Value positive = max(x, Value(0));
+    Value power = select(x > Value(0), Value(1), Value(0));
+    for (int factor = 1; factor < n_; ++factor) {
+      power = power * positive;
+    }
+    return {power * positive, Value(n_) * power};
+  }
+
+  template <class Value>
   Duals<Value> diagonal(const Value& q) const {
     const Value g = n_ == 1 ? Value(0.5) : Value(0.5) * full_moment(n_ - 1, q * q, q);
     return {Value(0.5) * full_moment(n_, q * q, q), static_cast<Value>(n_ * n_) * g};

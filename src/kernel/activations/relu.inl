@@ -33,6 +33,12 @@ struct Relu : Parameterless {
   }
 
   template <class Value>
+  ValueAndSlope<Value> apply(const Value& x) const {
+    const auto is_right = x > Value(0);
+    return {select(is_right, x, Value(0)), select(is_right, Value(1), Value(0))};
+  }
+
+  template <class Value>
   Duals<Value> diagonal(const Value& q) const {
     return {q / 2, Value(0.5)};
   }

@@ -27,6 +27,12 @@ struct Relu6 : Parameterless {
     return {relu.f + (both.f - (first.f + second.f)), relu.g + (both.g - (first.g + second.g))};
   }
 
+  template <class Value>
+  ValueAndSlope<Value> apply(const Value& x) const {
+    const auto is_inside = Value(3) > abs(x - Value(3));
+    return {min(max(x, Value(0)), Value(6)), select(is_inside, Value(1), Value(0))};
+  }
+
   /// E s^2 = q P(0 < u < 6) - 6 sqrt(q) phi(h) + 36 P(u > 6), h = 6 / sqrt(q).
   template <class Value>
   Duals<Value> diagonal(const Value& q) const {

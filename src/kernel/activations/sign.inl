@@ -29,6 +29,13 @@ struct Sign : Parameterless {
   }
 
   template <class Value>
+  ValueAndSlope<Value> apply(const Value& x) const {
+    const Value one(1);
+    const Value zero(0);
+    return {select(x > zero, one, select(zero > x, -one, zero)), zero};
+  }
+
+  template <class Value>
   Duals<Value> diagonal(const Value& q) const {
     return {q > 0 ? Value(1) : Value(0), Value(0)};
   }

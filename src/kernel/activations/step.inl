@@ -23,6 +23,11 @@ struct Step : Parameterless {
   }
 
   template <class Value>
+  ValueAndSlope<Value> apply(const Value& x) const {
+    return {select(x > Value(0), Value(1), Value(0)), Value(0)};
+  }
+
+  template <class Value>
   Duals<Value> diagonal(const Value& q) const {
     return {q > 0 ? Value(0.5) : Value(0), Value(0)};
   }

@@ -35,6 +35,12 @@ class TwoSlopes {
   }
 
   template <class Value>
+  ValueAndSlope<Value> apply(const Value& x) const {
+    const Value slope = select(x > Value(0), Value(b_), Value(a_));
+    return {slope * x, slope};
+  }
+
+  template <class Value>
   Duals<Value> diagonal(const Value& q) const {
     const auto slope = static_cast<Value>(half_square());
     return {slope * q, slope};

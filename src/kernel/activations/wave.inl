@@ -48,6 +48,15 @@ class Wave {
   }
 
   template <class Value>
+  ValueAndSlope<Value> apply(const Value& x) const {
+    const Value angle = multiply_add(Value(frequency_), x, Value(phase_));
+    const Value sine = sin(angle);
+    const Value cosine = cos(angle);
+    return sign_ > 0.0 ? ValueAndSlope<Value>{sine, Value(frequency_) * cosine}
+                       : ValueAndSlope<Value>{cosine, Value(-frequency_) * sine};
+  }
+
+  template <class Value>
   Duals<Value> diagonal(const Value& q) const {
     const auto square = static_cast<Value>(square_);
     const auto weight = static_cast<Value>(std::abs(k_));
