@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <functional>
 
 #include <ntkflow/base/contract.hpp>
 
@@ -14,12 +13,12 @@ const PendingUpdates<Real>* pending_of(std::span<const PendingUpdates<Real>> pen
   return pending.empty() ? nullptr : &pending[static_cast<std::size_t>(layer)];
 }
 
-/// A *= B, element by element.
+/// A = factor A B, element by element.
 template <class Real>
-void scale_elements(MatrixView<Real> a, MatrixView<const Real> b) {
+void scale_elements(MatrixView<Real> a, Real factor, MatrixView<const Real> b) {
   for (std::int64_t j = 0; j < a.cols; ++j) {
     std::transform(a.column(j), a.column(j) + a.rows, b.column(j), a.column(j),
-                   std::multiplies<>());
+                   [factor](Real x, Real y) { return factor * x * y; });
   }
 }
 
@@ -28,18 +27,17 @@ void scale_elements(MatrixView<Real> a, MatrixView<const Real> b) {
 template <class Real>
 void apply_layer(const Network<Real>& network, int layer, const PendingUpdates<Real>* pending,
                  MatrixView<const Real> a, MatrixView<Real> z, MatrixView<Real> slopes) {
-  multiply_weights<Real>(Transpose::no, static_cast<Real>(network.weight_scale(layer)),
-                         network.weights(layer).view(), pending, a, z);
-  std::vector<Real> shift = network.biases(layer);
-  const auto scale = static_cast<Real>(network.bias_scale());
-  std::transform(shift.begin(), shift.end(), shift.begin(),
-                 [scale](Real bias) { return scale * bias; });
+  multiply_weights<Real>(Transpose::no, network.weights(layer).view(), pending, a, z);
+  const auto weight_scale = static_cast<Real>(network.weight_scale(layer));
+  const auto bias_scale = static_cast<Real>(network.bias_scale());
+  const std::vector<Real>& biases = network.biases(layer);
   const bool is_hidden = layer < network.depth() - 1;
   const auto rows = static_cast<std::size_t>(z.rows);
   // Column by column, so that a column is still in cache when the activation comes to it.
   for (std::int64_t j = 0; j < z.cols; ++j) {
     Real* column = z.column(j);
-    std::transform(column, column + rows, shift.begin(), column, std::plus<>());
+    std::transform(column, column + rows, biases.begin(), column,
+                   [=](Real sum, Real bias) { return weight_scale * sum + bias_scale * bias; });
     if (is_hidden) {
       network.activation().apply(std::span(column, rows), slopes.rows == 0
                                                               ? std::span<Real>()
@@ -96,7 +94,7 @@ void Pass<Real>::backward(const Network<Real>& network,
     const auto to = deltas(layer - 1);
     const auto slopes = last_block(layer - 1);
     const auto pull_back = [&](std::int64_t first, std::int64_t count, MatrixView<Real> result) {
-      multiply_weights<Real>(Transpose::yes, scale, w, pending_of(pending, layer),
+      multiply_weights<Real>(Transpose::yes, w, pending_of(pending, layer),
                              from.block(0, first, from.rows, count), result);
     };
     // The slopes lie where the deltas of the last direction will, so that these come last.
@@ -104,11 +102,11 @@ void Pass<Real>::backward(const Network<Real>& network,
     if (before > 0) {
       pull_back(0, before, to.block(0, 0, to.rows, before));
       for (std::int64_t first = 0; first < before; first += samples) {
-        scale_elements<Real>(to.block(0, first, to.rows, samples), slopes);
+        scale_elements<Real>(to.block(0, first, to.rows, samples), scale, slopes);
       }
     }
     pull_back(before, samples, scratch);
-    scale_elements<Real>(slopes, scratch);
+    scale_elements<Real>(slopes, scale, scratch);
   }
 }
 

@@ -3,8 +3,34 @@
 #include <algorithm>
 
 #include <ntkflow/base/contract.hpp>
+#include <ntkflow/linalg/thin_products.hpp>
 
 namespace ntkflow {
+namespace {
+
+/// Columns up to which a product is bound by reading the large matrix, and BLAS, which copies it
+/// first, is the slower way.
+constexpr std::int64_t kThinColumns = 16;
+
+/// Y = op(A) X.
+template <class Real>
+void set_product(Transpose transpose, MatrixView<const Real> a, MatrixView<const Real> x,
+                 MatrixView<Real> y) {
+  if (x.cols > kThinColumns) {
+    multiply<Real>(transpose, Transpose::no, Real{1}, a, x, Real{0}, y);
+    return;
+  }
+  for (std::int64_t j = 0; j < y.cols; ++j) {
+    std::fill_n(y.column(j), y.rows, Real{0});
+  }
+  if (transpose == Transpose::yes) {
+    add_transposed_product<Real>(a, x, y);
+  } else {
+    add_product<Real>(a, x, y);
+  }
+}
+
+}  // namespace
 
 template <class Real>
 std::int64_t PendingUpdates<Real>::capacity(std::int64_t rows, std::int64_t cols,
@@ -59,10 +85,10 @@ void PendingUpdates<Real>::fold_into(MatrixView<Real> w) {
 }
 
 template <class Real>
-void multiply_weights(Transpose transpose, Real factor, MatrixView<const Real> w,
+void multiply_weights(Transpose transpose, MatrixView<const Real> w,
                       const PendingUpdates<Real>* pending, MatrixView<const Real> x,
                       MatrixView<Real> y) {
-  multiply<Real>(transpose, Transpose::no, factor, w, x, Real{0}, y);
+  set_product(transpose, w, x, y);
   if (pending == nullptr || pending->u().cols == 0) {
     return;
   }
@@ -70,17 +96,15 @@ void multiply_weights(Transpose transpose, Real factor, MatrixView<const Real> w
   const auto left = is_plain ? pending->u() : pending->v();
   const auto right = is_plain ? pending->v() : pending->u();
   Matrix<Real> coefficients(right.cols, x.cols);
-  multiply<Real>(Transpose::yes, Transpose::no, Real{1}, right, x, Real{0}, coefficients.view());
-  multiply<Real>(Transpose::no, Transpose::no, factor, left, coefficients.view(), Real{1}, y);
+  set_product(Transpose::yes, right, x, coefficients.view());
+  multiply<Real>(Transpose::no, Transpose::no, Real{1}, left, coefficients.view(), Real{1}, y);
 }
 
 template class PendingUpdates<float>;
 template class PendingUpdates<double>;
-template void multiply_weights(Transpose, float, MatrixView<const float>,
-                               const PendingUpdates<float>*, MatrixView<const float>,
-                               MatrixView<float>);
-template void multiply_weights(Transpose, double, MatrixView<const double>,
-                               const PendingUpdates<double>*, MatrixView<const double>,
-                               MatrixView<double>);
+template void multiply_weights(Transpose, MatrixView<const float>, const PendingUpdates<float>*,
+                               MatrixView<const float>, MatrixView<float>);
+template void multiply_weights(Transpose, MatrixView<const double>, const PendingUpdates<double>*,
+                               MatrixView<const double>, MatrixView<double>);
 
 }  // namespace ntkflow

@@ -43,9 +43,9 @@ class PendingUpdates {
   std::int64_t columns_ = 0;
 };
 
-/// Y = factor op(W + U V^T) X, or with W alone where `pending` is null. Local.
+/// Y = op(W + U V^T) X, or with W alone where `pending` is null. Local.
 template <class Real>
-void multiply_weights(Transpose transpose, Real factor, MatrixView<const Real> w,
+void multiply_weights(Transpose transpose, MatrixView<const Real> w,
                       const PendingUpdates<Real>* pending, MatrixView<const Real> x,
                       MatrixView<Real> y);
 

@@ -7,8 +7,7 @@
 #include <ntkflow/base/contract.hpp>
 #include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/dist/local_rows.hpp>
-
-#include "thin_products.hpp"
+#include <ntkflow/linalg/thin_products.hpp>
 
 namespace ntkflow {
 namespace {

@@ -1,4 +1,4 @@
-#include "thin_products.hpp"
+#include "ntkflow/linalg/thin_products.hpp"
 
 #include <algorithm>
 #include <cstdint>

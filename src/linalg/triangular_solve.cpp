@@ -13,11 +13,11 @@
 #include <ntkflow/base/contract.hpp>
 #include <ntkflow/base/narrow.hpp>
 #include <ntkflow/dist/collectively.hpp>
+#include <ntkflow/linalg/thin_products.hpp>
 
 #include "blas_abi.hpp"
 #include "copy_block.hpp"
 #include "mpi_type.hpp"
-#include "thin_products.hpp"
 
 namespace ntkflow {
 namespace {

@@ -8,9 +8,9 @@
 
 #include <ntkflow/linalg/cholesky.hpp>
 #include <ntkflow/linalg/local.hpp>
+#include <ntkflow/linalg/thin_products.hpp>
 
 #include "matrices.hpp"
-#include "thin_products.hpp"
 #include "triangular_solve.hpp"
 #include "untouched_memory.hpp"
 
