@@ -71,6 +71,9 @@ inline constexpr Names<TimeUnit, 2> kTimeUnits{
 inline constexpr Names<InitialFunction, 2> kInitialFunctions{
     {{"zero", InitialFunction::zero}, {"gaussian_process", InitialFunction::gaussian_process}}};
 
+inline constexpr Names<TrainedLayers, 2> kTrainedLayers{
+    {{"all_layers", TrainedLayers::all}, {"last_layer", TrainedLayers::last}}};
+
 /// How the points of a time grid lie between its ends.
 enum class Spacing { log, linear };
 inline constexpr Names<Spacing, 2> kSpacings{{{"log", Spacing::log}, {"linear", Spacing::linear}}};

@@ -19,8 +19,20 @@ namespace {
 using config::Problems;
 using config::TableReader;
 
+bool has_test_set(const DataOptions& data) {
+  return data.test_size.value_or(1) > 0 &&
+         (data.format == DataFormat::synthetic ? data.test_size.has_value()
+                                               : !data.test.inputs.empty());
+}
+
 /// What tables say about each other.
-void check_together(const RunConfig& run, const TableReader& output) {
+void check_together(const RunConfig& run, const TableReader& output, const TableReader& posterior) {
+  if (run.posterior && !has_test_set(run.data)) {
+    posterior.complain(
+        "times",
+        "the law of f_t is that at the test points, and [data] has no test set; give "
+        "data.test, or data.test_size of synthetic data");
+  }
   if (run.output.model && !run.regression) {
     output.complain("model",
                     "a model holds the coefficients of [regression], and that table is missing; "
@@ -62,6 +74,7 @@ RunConfig parse_config(const ConfigSource& source) {
   const TableReader kernel = open("kernel");
   const TableReader regression = open("regression");
   const TableReader dynamics = open("dynamics");
+  const TableReader posterior = open("posterior");
   const TableReader spectrum = open("spectrum");
   const TableReader output = open("output");
   const TableReader parallel = open("parallel");
@@ -73,7 +86,7 @@ RunConfig parse_config(const ConfigSource& source) {
   }
 
   RunConfig run;
-  std::optional<config::TimeGrid> grid;
+  config::TimeGrids grids;
   if (data.present()) {
     run.data = config::read_data(data, folder);
   }
@@ -84,7 +97,12 @@ RunConfig parse_config(const ConfigSource& source) {
   if (dynamics.present()) {
     auto read = config::read_dynamics(dynamics);
     run.dynamics = std::move(read.options);
-    grid = read.grid;
+    grids.dynamics = read.grid;
+  }
+  if (posterior.present()) {
+    auto read = config::read_posterior(posterior, run.kernel.type);
+    run.posterior = std::move(read.options);
+    grids.posterior = read.grid;
   }
   if (spectrum.present()) {
     run.spectrum = config::read_spectrum(spectrum);
@@ -93,9 +111,9 @@ RunConfig parse_config(const ConfigSource& source) {
     run.output = config::read_output(output, folder, source.output_file);
   }
   run.parallel = config::read_parallel(parallel);
-  check_together(run, output);
+  check_together(run, output, posterior);
   problems.throw_if_any();
-  run.effective_toml = config::effective_toml(run, grid);
+  run.effective_toml = config::effective_toml(run, grids);
   return run;
 }
 

@@ -41,6 +41,7 @@ struct RunConfig {
   KernelOptions kernel;
   std::optional<RegressionOptions> regression;
   std::optional<DynamicsOptions> dynamics;
+  std::optional<PosteriorOptions> posterior;
   std::optional<SpectrumOptions> spectrum;
   OutputOptions output;
   ParallelOptions parallel;
