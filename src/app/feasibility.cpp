@@ -1,6 +1,8 @@
 #include "feasibility.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <limits>
 #include <vector>
 
 #include <fmt/format.h>
@@ -22,22 +24,47 @@ bool fits(const RunConfig& config, const DataShape& shape, const Target& target)
 /// make the configuration fit the same ranks; empty when none would.
 std::string fitting_settings(const RunConfig& config, const DataShape& shape,
                              const Target& target) {
-  for (const bool change_method : {false, true}) {
-    for (const bool change_precision : {false, true}) {
-      RunConfig other = config;
-      std::vector<std::string> settings;
-      if (change_precision && config.regression &&
-          config.regression->precision == Precision::double_precision) {
-        other.regression->precision = Precision::mixed;
-        settings.emplace_back("regression.precision = \"mixed\"");
+  struct Setting {
+    bool is_open;  ///< whether it would change anything
+    const char* text;
+    void (*apply)(RunConfig&);
+  };
+  const Setting settings[] = {
+      {config.regression && config.regression->precision == Precision::double_precision,
+       "regression.precision = \"mixed\"",
+       [](RunConfig& other) { other.regression->precision = Precision::mixed; }},
+      {is_spectral(config), "dynamics.method = \"krylov\"",
+       [](RunConfig& other) { other.dynamics->method = FlowMethod::krylov; }},
+      {config.posterior && config.posterior->covariance, "posterior.covariance = false",
+       [](RunConfig& other) { other.posterior->covariance = false; }},
+      {config.posterior && config.posterior->samples > 0, "posterior.samples = 0",
+       [](RunConfig& other) { other.posterior->samples = 0; }},
+      {has_spectral_posterior(config), "posterior.times = \"infinity\"",
+       [](RunConfig& other) {
+         other.posterior->times = {std::numeric_limits<double>::infinity()};
+       }},
+  };
+  constexpr unsigned kSubsets = 1U << std::size(settings);
+  for (unsigned subset = 1; subset < kSubsets; ++subset) {  // the last ones cost most
+    RunConfig other = config;
+    std::vector<std::string> texts;
+    bool is_open = true;
+    for (std::size_t i = 0; i < std::size(settings); ++i) {
+      if ((subset >> i & 1U) != 0) {
+        is_open = is_open && settings[i].is_open;
+        texts.emplace_back(settings[i].text);
       }
-      if (change_method && is_spectral(config)) {
-        other.dynamics->method = FlowMethod::krylov;
-        settings.emplace_back("dynamics.method = \"krylov\"");
+    }
+    if (!is_open) {
+      continue;
+    }
+    for (std::size_t i = 0; i < std::size(settings); ++i) {
+      if ((subset >> i & 1U) != 0) {
+        settings[i].apply(other);
       }
-      if (!settings.empty() && fits(other, shape, target)) {
-        return fmt::format("{}", fmt::join(settings, " with "));
-      }
+    }
+    if (fits(other, shape, target)) {
+      return fmt::format("{}", fmt::join(texts, " with "));
     }
   }
   return "";

@@ -152,19 +152,19 @@ class Planner {
     file_bytes_ += bytes;
   }
 
-  void initial_function() {
+  /// @param columns  draws times outputs
+  void draw(const char* name, std::int64_t columns) {
     const std::int64_t points = n_ + m_;
     const std::int64_t matrix = local_elements(plan_, points, points);
-    with_samples("initial function",
-                 {{"NNGP matrix", matrix * kDouble},
-                  {"samples of the joint matrix", 2 * slices_},
-                  {"panels of the factorisation",
-                   lookahead_workspace_bytes(points, plan_.block, plan_.grid, kDouble)},
-                  {"draws", 4 * points * c_ * kDouble}});
+    with_samples(name, {{"NNGP matrix", matrix * kDouble},
+                        {"samples of the joint matrix", 2 * slices_},
+                        {"panels of the factorisation",
+                         lookahead_workspace_bytes(points, plan_.block, plan_.grid, kDouble)},
+                        {"draws", 4 * points * columns * kDouble}});
     const auto order = static_cast<double>(points);
     const double bytes = order * order * kDouble;
     const TimeModel time = model(points);
-    work("initial function", order * order * (static_cast<double>(d_ + c_) + order / 3.0), bytes,
+    work(name, order * order * (static_cast<double>(d_ + columns) + order / 3.0), bytes,
          time.kernel_values(0.5 * order * order, static_cast<double>(d_), entry_flop_,
                             RealKind::double_precision) +
              time.fresh_memory(bytes) + time.lookahead_cholesky(order, RealKind::double_precision));
@@ -212,20 +212,21 @@ class Planner {
     file_bytes_ += static_cast<double>((n_ + m_) * c_ * kDouble);
   }
 
-  void eigensystem() {
+  /// @param beside  bytes of other arrays
+  void eigensystem(const char* gram_phase, const char* phase, std::int64_t beside) {
     const std::int64_t matrix = rows_ * cols_;
     const std::int64_t workspace = eigen_workspace(n_, plan_.block, plan_.grid);
     // Alone, a rank leaves untouched what it would use to exchange eigenvectors.
     const std::int64_t idle = plan_.ranks == 1 ? matrix : 0;
-    with_samples("eigensystem",
+    with_samples(phase,
                  {{"kernel matrix", matrix * kDouble},
                   {"eigenvectors", matrix * kDouble},
                   {"workspace of p?syevd", (workspace - idle) * kDouble},
                   {"panels of the reduction", shared(2 * (rows_ + cols_) * plan_.block * kDouble)},
-                  {"residuals, f0", (3 * n_ + m_) * c_ * kDouble}});
-    work("gram for eigen", one_triangle(), square() * kDouble / 2.0,
+                  {"residuals, f0", (3 * n_ + m_) * c_ * kDouble + beside}});
+    work(gram_phase, one_triangle(), square() * kDouble / 2.0,
          values(0.5 * square()) + time_->fresh_memory(square() * kDouble));
-    work("eigensystem", 9.0 * square() * static_cast<double>(n_), square() * kDouble,
+    work(phase, 9.0 * square() * static_cast<double>(n_), square() * kDouble,
          time_->eigensystem(static_cast<double>(n_)));
     limit("p?syevd: values of workspace", workspace, kLargestInt - kWorkspaceReserve);
   }
@@ -339,6 +340,90 @@ class Planner {
     }
   }
 
+  /// The Gaussian law of f_t. @param shares_eigen  whether other stages leave the eigensystem.
+  void posterior(const PosteriorOptions& options, bool is_spectral, bool shares_eigen) {
+    const bool all_layers = options.training == TrainedLayers::all;
+    const std::int64_t columns = c_ * (1 + options.samples);
+    const std::int64_t paths = c_ * options.samples;
+    const auto times = static_cast<std::int64_t>(options.times.size());
+    const auto n = static_cast<double>(n_);
+    const auto m = static_cast<double>(m_);
+    const std::int64_t matrix = rows_ * cols_ * kDouble;
+    if (options.samples > 0) {
+      draw("posterior draw", paths);
+    }
+    const std::int64_t starts = (n_ + m_) * paths * kDouble;
+
+    const double kernels = all_layers ? 2.0 : 1.0;
+    if (!is_spectral) {
+      work("posterior gram", one_triangle(), square() * kDouble / 2.0,
+           values(0.5 * square()) + time_->fresh_memory(square() * kDouble));
+      with_samples("posterior factor",
+                   {{"kernel matrix and its factor", matrix},
+                    {"panels of the factorisation",
+                     lookahead_workspace_bytes(n_, plan_.block, plan_.grid, kDouble)},
+                    {"starts of the paths", starts}});
+      work("posterior factor", n * square() / 3.0, 0.0,
+           time_->lookahead_cholesky(n, RealKind::double_precision));
+    } else if (!shares_eigen) {
+      eigensystem("posterior gram", "posterior eigen", starts);
+    }
+    if (!config_.regression) {
+      limit("ScaLAPACK: local elements of the matrix", rows_ * cols_);
+    }
+    const double basis = is_spectral && all_layers ? 4.0 * n * square() : 0.0;
+    with_samples("posterior basis", {{is_spectral ? "eigenvectors" : "factor", matrix},
+                                     {"NNGP matrix", all_layers ? matrix : 0},
+                                     {"half of its change of basis", basis > 0.0 ? matrix : 0},
+                                     {"starts of the paths", starts + 2 * n_ * columns * kDouble}});
+    work("posterior basis", (all_layers ? one_triangle() : 0.0) + basis,
+         all_layers ? square() * kDouble : 0.0,
+         (all_layers ? values(0.5 * square()) + time_->fresh_memory(square() * kDouble) +
+                           time_->mirror(n, RealKind::double_precision)
+                     : 0.0) +
+             time_->large_products(basis) +
+             (is_spectral ? 0.0
+                          : kConditionSolves * time_->solve(n, 1.0, RealKind::double_precision)));
+
+    plan_.points_per_block = points_per_block(options.covariance, columns);
+    const std::int64_t points = plan_.points_per_block;
+    const std::int64_t block_elements = local_elements(plan_, n_, points);
+    const std::int64_t square_elements = options.covariance ? local_elements(plan_, m_, m_) : 0;
+    const auto levels = static_cast<std::int64_t>(options.quantiles.size());
+    with_samples("posterior",
+                 {{is_spectral ? "eigenvectors" : "factor", matrix},
+                  {"NNGP matrix", all_layers ? matrix : 0},
+                  {"blocks of test points", 4 * block_elements * kDouble},
+                  {"covariance of the test points", square_elements * kDouble},
+                  {"test samples of rows", options.covariance
+                                               ? (largest_local(m_, plan_.block, plan_.grid.rows) +
+                                                  largest_local(m_, plan_.block, plan_.grid.cols)) *
+                                                     sample_bytes()
+                                               : 0},
+                  {"transfer buffers", options.covariance ? kGatherBytes : 0},
+                  {"starts of the paths", starts + n_ * columns * kDouble},
+                  {"law of a block", 4 * points * (columns + 1) * kDouble}});
+    const double turns = is_spectral ? 2.0 * square() * m * kernels : 2.0 * square() * m;
+    const double at_times =
+        static_cast<double>(times) *
+        ((all_layers ? 2.0 * square() * m : 0.0) + 2.0 * n * m * static_cast<double>(columns) +
+         (options.covariance ? 4.0 * n * m * m : 0.0));
+    const double covariances =
+        options.covariance ? static_cast<double>(times) * m * m * kDouble : 0.0;
+    const double rows = static_cast<double>(times) * m *
+                        (static_cast<double>(columns + c_ * levels) + 1.0) * kDouble;
+    work("posterior",
+         cross_products(kernels) + turns + at_times + covariances * static_cast<double>(d_),
+         covariances + rows,
+         values(kernels * pairs() + 0.5 * covariances / kDouble) +
+             time_->large_products(turns + at_times) + TimeModel::write_file(covariances + rows));
+    limit("ScaLAPACK: local elements of a block of test points", block_elements);
+    if (options.covariance) {
+      limit("ScaLAPACK: local elements of the covariance", square_elements);
+    }
+    file_bytes_ += covariances + rows;
+  }
+
   void model_output() {
     with_samples("model",
                  {{"share of the training samples", (n_ / plan_.ranks + 1) * d_ * kDouble}});
@@ -366,6 +451,18 @@ class Planner {
     return {std::ceil(static_cast<double>(times) / static_cast<double>(plan_.times_per_batch)),
             plan_.times_per_batch * c_, static_cast<double>(times * c_)};
   }
+  /// Test points of a block of the posterior: whole blocks of the distribution, so that each stays
+  /// with its rank, or all of them where their covariance is asked for.
+  [[nodiscard]] std::int64_t points_per_block(bool covariance, std::int64_t columns) const {
+    if (covariance) {
+      return std::max<std::int64_t>(1, m_);
+    }
+    const std::int64_t local = kPointBlockBytes / std::max<std::int64_t>(1, rows_ * kDouble);
+    const std::int64_t replicated = kTrajectoryBytes / (columns * kDouble);
+    const std::int64_t deal = plan_.block * plan_.grid.cols;
+    const std::int64_t most = std::min(local / plan_.block, replicated / deal);
+    return std::clamp<std::int64_t>(m_, 1, std::max<std::int64_t>(1, most) * deal);
+  }
   [[nodiscard]] double on_test_flop(const Batches& batches) const {
     return cross_products(batches.count) + 2.0 * pairs() * batches.all_columns;
   }
@@ -382,7 +479,9 @@ class Planner {
   [[nodiscard]] std::int64_t chosen_block() const {
     constexpr std::int64_t kWidestForEigen = 128;
     const std::int64_t block = automatic_block_size(n_, plan_.grid);
-    return config_.spectrum || is_spectral(config_) ? std::min(block, kWidestForEigen) : block;
+    return config_.spectrum || is_spectral(config_) || has_spectral_posterior(config_)
+               ? std::min(block, kWidestForEigen)
+               : block;
   }
 
   [[nodiscard]] std::int64_t sample_bytes() const {
@@ -462,7 +561,7 @@ Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, Plann
     return planner.finished();
   }
   if (config.dynamics && config.dynamics->initial == InitialFunction::gaussian_process) {
-    planner.initial_function();
+    planner.draw("initial function", shape.outputs);
   }
   const bool is_krylov = config.dynamics && !is_spectral(config);
   if (config.regression) {
@@ -473,7 +572,7 @@ Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, Plann
     planner.krylov_flow(*config.dynamics, config.regression ? &*config.regression : nullptr);
   }
   if (is_spectral(config) || config.spectrum) {
-    planner.eigensystem();
+    planner.eigensystem("gram for eigen", "eigensystem", 0);
   }
   if (config.spectrum) {
     planner.spectrum(*config.spectrum);
@@ -483,6 +582,10 @@ Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, Plann
   }
   if (config.dynamics) {
     planner.trajectory(*config.dynamics, config.output.predictions);
+  }
+  if (config.posterior) {
+    planner.posterior(*config.posterior, has_spectral_posterior(config),
+                      posterior_shares_eigensystem(config));
   }
   if (config.output.model) {
     planner.model_output();

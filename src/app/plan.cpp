@@ -1,6 +1,7 @@
 #include "plan.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include <ntkflow/base/contract.hpp>
 
@@ -56,6 +57,18 @@ bool Plan::fits(std::int64_t bytes_per_rank) const {
 
 bool is_spectral(const RunConfig& config) {
   return config.dynamics && config.dynamics->method == FlowMethod::spectral;
+}
+
+bool has_spectral_posterior(const RunConfig& config) {
+  return config.posterior &&
+         std::any_of(config.posterior->times.begin(), config.posterior->times.end(),
+                     [](double t) { return std::isfinite(t); });
+}
+
+bool posterior_shares_eigensystem(const RunConfig& config) {
+  return has_spectral_posterior(config) && (config.spectrum || is_spectral(config)) &&
+         (config.posterior->training == TrainedLayers::all) ==
+             (config.kernel.type == KernelType::ntk);
 }
 
 }  // namespace ntkflow::app

@@ -18,6 +18,10 @@ inline constexpr std::int64_t kGatherBytes = std::int64_t{64} << 20;
 /// respect it.
 inline constexpr std::int64_t kTrajectoryBytes = std::int64_t{256} << 20;
 
+/// Bound on this rank's part of one [N x points] array of [posterior], where blocks can be so
+/// small.
+inline constexpr std::int64_t kPointBlockBytes = std::int64_t{64} << 20;
+
 /// Memory of one rank during one stage, array by array.
 struct StageMemory {
   struct Item {
@@ -55,6 +59,7 @@ struct Plan {
   GridShape grid;
   std::int64_t block = 0;
   std::int64_t times_per_batch = 0;
+  std::int64_t points_per_block = 0;  ///< test points that [posterior] takes at a time
   std::vector<StageMemory> stages;
   std::vector<PhaseWork> work;
   std::vector<Limit> limits;
@@ -77,6 +82,11 @@ enum class PlannedCommand { run, gram };
 
 /// Whether f_t comes from the eigenvectors of K.
 bool is_spectral(const RunConfig& config);
+
+/// Whether [posterior] asks for a finite time, and so for eigenvectors; else a factor does.
+bool has_spectral_posterior(const RunConfig& config);
+/// Whether these are the eigenvectors of K that other stages compute anyway.
+bool posterior_shares_eigensystem(const RunConfig& config);
 
 /// Plans a configuration without automatic precision or method (see choose). Local. Throws
 /// ConfigError when the configured grid does not match `ranks`.

@@ -260,10 +260,11 @@ Problem prepare(const Communicator& comm, const CommandLine& line, PlannedComman
                           problem.plan.peak_stage().stage));
 
   if (command == PlannedCommand::run && !problem.config.regression && !problem.config.dynamics &&
-      !problem.config.spectrum && !problem.config.output.gram &&
+      !problem.config.posterior && !problem.config.spectrum && !problem.config.output.gram &&
       !problem.config.output.gram_depths) {
     report.warning(
-        "the configuration asks for no stage: add [regression], [dynamics], [spectrum] or "
+        "the configuration asks for no stage: add [regression], [dynamics], [posterior], "
+        "[spectrum] or "
         "output.gram = true");
   }
   report.phase(problem.plan.phase("read data"), [&] {
@@ -305,6 +306,19 @@ KernelMatrix<double> load_test_kernel(const Problem& problem,
           problem.config.kernel.type,
           row_map(problem, problem.train_size()),
           training.rows,
+          cols,
+          load_axis(problem, *training.evaluator, Split::test, cols)};
+}
+
+KernelMatrix<double> load_test_nngp(const Problem& problem,
+                                    const TrainingKernel<double>& training) {
+  const BlockCyclic rows = row_map(problem, problem.test_size());
+  const BlockCyclic cols = col_map(problem, problem.test_size());
+  return {problem.grid,
+          training.evaluator,
+          KernelType::nngp,
+          rows,
+          load_axis(problem, *training.evaluator, Split::test, rows),
           cols,
           load_axis(problem, *training.evaluator, Split::test, cols)};
 }

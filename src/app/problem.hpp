@@ -59,6 +59,9 @@ TrainingKernel<Real> load_training_kernel(const Problem& problem);
 KernelMatrix<double> load_test_kernel(const Problem& problem,
                                       const TrainingKernel<double>& training);
 
+/// The NNGP kernel between test samples. Collective over the grid.
+KernelMatrix<double> load_test_nngp(const Problem& problem, const TrainingKernel<double>& training);
+
 /// The NNGP kernel of training and test samples together, in that order. Collective over the grid.
 KernelMatrix<double> load_joint_nngp(const Problem& problem);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <ctime>
 #include <numeric>
 
@@ -10,6 +11,7 @@
 #include <ntkflow_version.h>
 #include <unistd.h>
 
+#include <ntkflow/base/numbers.hpp>
 #include <ntkflow/dist/mpi_session.hpp>
 #include <ntkflow/dist/redistribute.hpp>
 #include <ntkflow/linalg/local.hpp>
@@ -288,6 +290,68 @@ void write_spectrum(ResultFile& file, const SpectrumSummary& summary,
     }
     const Share share = contiguous_share(end - begin, comm.size(), comm.rank());
     file.write_rows("/spectrum/eigenvector", n - (begin + share.end), mine.cols(), mine.data());
+  }
+}
+
+void create_posterior(ResultFile& file, const PosteriorOptions& options,
+                      std::span<const double> times, std::int64_t points, std::int64_t outputs) {
+  const std::int64_t count = std::ssize(times);
+  file.scale("/posterior/time", "time of gradient flow", times);
+  const auto create = [&](const char* path, const char* long_name, std::vector<std::int64_t> shape,
+                          std::vector<std::string> axes) {
+    shape.insert(shape.begin(), count);
+    axes.insert(axes.begin(), "/posterior/time");
+    file.create({path, long_name, "1", std::move(shape), std::move(axes)});
+  };
+  create("/posterior/mean", "mean of f at the test samples", {points, outputs},
+         {"/test_sample", "/output"});
+  create("/posterior/variance", "variance of every output of f at the test samples", {points},
+         {"/test_sample"});
+  if (options.covariance) {
+    create("/posterior/covariance", "covariance of an output of f between test samples",
+           {points, points}, {"/test_sample", "/test_sample"});
+  }
+  if (const auto levels = std::ssize(options.quantiles); levels > 0) {
+    file.scale("/posterior/level", "probability of a quantile", options.quantiles);
+    create("/posterior/quantile", "quantiles of f at the test samples", {levels, points, outputs},
+           {"/posterior/level", "/test_sample", "/output"});
+  }
+  if (options.samples > 0) {
+    write_index_scale(file, "/posterior/draw", "network drawn at random", options.samples);
+    create("/posterior/sample", "sample paths of f at the test samples",
+           {options.samples, points, outputs}, {"/posterior/draw", "/test_sample", "/output"});
+  }
+}
+
+void write_law(ResultFile& file, const PosteriorOptions& options, std::int64_t time,
+               std::int64_t begin, const GaussianLaw& law, const Communicator& comm) {
+  const std::int64_t points = law.mean.rows();
+  const std::int64_t outputs = law.mean.cols();
+  const std::int64_t mine = comm.rank() == 0 ? points : 0;
+  file.write_slab_rows("/posterior/mean", time, begin, mine, row_major(law.mean.view()).data());
+  file.write_slab_rows("/posterior/variance", time, begin, mine, law.variance.data());
+  for (std::size_t level = 0; level < options.quantiles.size(); ++level) {
+    const double z = normal_quantile(options.quantiles[level]);
+    Matrix<double> quantile = law.mean.clone();
+    for (std::int64_t j = 0; j < outputs; ++j) {
+      std::transform(quantile.column(j), quantile.column(j) + points, law.variance.begin(),
+                     quantile.column(j),
+                     [z](double mean, double variance) { return mean + z * std::sqrt(variance); });
+    }
+    const std::int64_t slab[] = {time, static_cast<std::int64_t>(level)};
+    file.write_slab_rows("/posterior/quantile", slab, begin, mine,
+                         row_major(quantile.view()).data());
+  }
+  for (std::int64_t draw = 0; draw < options.samples; ++draw) {
+    const std::int64_t slab[] = {time, draw};
+    const auto path = law.paths.view().block(0, draw * outputs, points, outputs);
+    file.write_slab_rows("/posterior/sample", slab, begin, mine, row_major(path).data());
+  }
+  if (law.covariance) {
+    for_columns_as_rows(*law.covariance,
+                        [&](std::int64_t row, std::int64_t count, const double* values) {
+                          file.write_slab_rows("/posterior/covariance", time, row, count, values);
+                        });
   }
 }
 

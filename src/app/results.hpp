@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <ntkflow/dynamics/gaussian_flow.hpp>
+#include <ntkflow/dynamics/options.hpp>
 #include <ntkflow/gram/kernel_matrix.hpp>
 #include <ntkflow/io/result_file.hpp>
 #include <ntkflow/linalg/eigen.hpp>
@@ -43,6 +45,12 @@ void write_model(ResultFile& file, const Problem& problem);
 /// /spectrum. Collective.
 void write_spectrum(ResultFile& file, const SpectrumSummary& summary,
                     const EigenSystem<double>& eigen, const SpectrumOptions& options);
+/// Creates the data sets of /posterior, for write_law to fill. Collective.
+void create_posterior(ResultFile& file, const PosteriorOptions& options,
+                      std::span<const double> times, std::int64_t points, std::int64_t outputs);
+/// The law of the test points from `begin` on at one of the times. Collective.
+void write_law(ResultFile& file, const PosteriorOptions& options, std::int64_t time,
+               std::int64_t begin, const GaussianLaw& law, const Communicator& comm);
 /// /timing and the closing root attributes. Collective.
 void write_timing(ResultFile& file, const std::vector<Phase>& phases);
 

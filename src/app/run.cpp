@@ -41,6 +41,44 @@ bool uses_krylov(const RunConfig& config) {
   return config.dynamics && !is_spectral(config);
 }
 
+InitialValues draw_network(Run& run, const char* phase, std::int64_t columns, std::uint64_t seed,
+                           const std::string& remedy) {
+  const PhaseWork& work = run.problem.plan.phase(phase);
+  auto outcome = run.report.phase(work, [&] {
+    return draw_gaussian_process(
+        load_joint_nngp(run.problem).assemble_symmetric(Triangle::lower, run.report),
+        run.problem.train_size(), columns, seed, run.report);
+  });
+  if (const auto* failure = std::get_if<NotPositiveDefinite>(&outcome)) {
+    const std::int64_t position = failure->order - 1;
+    const bool in_train = position < run.problem.train_size();
+    throw NumericalError(
+        fmt::format("no initial function can be drawn: the NNGP covariance of training and test "
+                    "samples is not positive definite, so "
+                    "{} sample {} repeats an earlier one to rounding; remove it or {}",
+                    in_train ? "training" : "test",
+                    in_train ? position : position - run.problem.train_size(), remedy));
+  }
+  return std::move(std::get<InitialValues>(outcome));
+}
+
+EigenSystem<double> eigensystem_of(Run& run, const KernelMatrix<double>& kernel,
+                                   const char* gram_phase, const char* phase) {
+  const Plan& plan = run.problem.plan;
+  const PhaseWork& gram_work = plan.phase(gram_phase);
+  auto k = run.report.phase(gram_work,
+                            [&] { return kernel.assemble_symmetric(Triangle::lower, run.report); });
+  const PhaseWork& work = plan.phase(phase);
+  auto outcome = run.report.phase(work, [&] { return diagonalise(std::move(k)); });
+  if (const auto* failure = std::get_if<EigenFailure>(&outcome)) {
+    throw NumericalError(fmt::format(
+        "the eigensolver p?syevd failed (info = {}): the kernel matrix holds a value that is not "
+        "finite, or the iteration did not converge; try another parallel.block_size",
+        failure->info));
+  }
+  return std::move(std::get<EigenSystem<double>>(outcome));
+}
+
 namespace {
 
 void draw_initial_function(Run& run) {
@@ -50,24 +88,8 @@ void draw_initial_function(Run& run) {
     run.initial = {Matrix<double>(run.problem.train_size(), outputs),
                    Matrix<double>(run.problem.test_size(), outputs)};
   } else {
-    const PhaseWork& work = run.problem.plan.phase("initial function");
-    auto outcome = run.report.phase(work, [&] {
-      return draw_gaussian_process(
-          load_joint_nngp(run.problem).assemble_symmetric(Triangle::lower, run.report),
-          run.problem.train_size(), outputs, dynamics->seed, run.report);
-    });
-    if (const auto* failure = std::get_if<NotPositiveDefinite>(&outcome)) {
-      const std::int64_t position = failure->order - 1;
-      const bool in_train = position < run.problem.train_size();
-      throw NumericalError(
-          fmt::format("no initial function can be drawn: the NNGP covariance of training and test "
-                      "samples is not positive definite, so "
-                      "{} sample {} repeats an earlier one to rounding; remove it or set "
-                      "dynamics.initial = \"zero\"",
-                      in_train ? "training" : "test",
-                      in_train ? position : position - run.problem.train_size()));
-    }
-    run.initial = std::move(std::get<InitialValues>(outcome));
+    run.initial = draw_network(run, "initial function", outputs, dynamics->seed,
+                               "set dynamics.initial = \"zero\"");
   }
   run.residual = difference(run.split(Split::train).target, run.initial.train);
 }
@@ -86,27 +108,15 @@ void spectrum_stage(Run& run, const EigenSystem<double>& eigen) {
       summary.residual));
 }
 
-void eigen_stages(Run& run) {
-  const Plan& plan = run.problem.plan;
-  const PhaseWork& gram_work = plan.phase("gram for eigen");
-  auto k = run.report.phase(gram_work, [&] {
-    return run.training.matrix->assemble_symmetric(Triangle::lower, run.report);
-  });
-  const PhaseWork& work = plan.phase("eigensystem");
-  auto outcome = run.report.phase(work, [&] { return diagonalise(std::move(k)); });
-  if (const auto* failure = std::get_if<EigenFailure>(&outcome)) {
-    throw NumericalError(fmt::format(
-        "the eigensolver p?syevd failed (info = {}): the kernel matrix holds a value that is not "
-        "finite, or the iteration did not converge; try another parallel.block_size",
-        failure->info));
-  }
-  const auto& eigen = std::get<EigenSystem<double>>(outcome);
+EigenSystem<double> eigen_stages(Run& run) {
+  auto eigen = eigensystem_of(run, *run.training.matrix, "gram for eigen", "eigensystem");
   if (run.problem.config.spectrum) {
     spectrum_stage(run, eigen);
   }
   if (is_spectral(run.problem.config)) {
     spectral_dynamics(run, eigen);
   }
+  return eigen;
 }
 
 void finish(ResultFile& file, Report& report, const Problem& problem) {
@@ -177,8 +187,15 @@ void all_stages(Run& run, const std::string& command_line) {
     krylov_dynamics(run, std::move(solved));
   }
   solved.reset();  // the memory of matrix and factor serves the eigenvectors
+  std::optional<EigenSystem<double>> eigen;
   if (config.spectrum || is_spectral(config)) {
-    eigen_stages(run);
+    eigen = eigen_stages(run);
+  }
+  if (!posterior_shares_eigensystem(config)) {
+    eigen.reset();
+  }
+  if (config.posterior) {
+    posterior_stage(run, std::move(eigen));
   }
   if (config.output.model) {
     const PhaseWork& work = run.problem.plan.phase("model");

@@ -54,6 +54,15 @@ void add_initial(const Matrix<double>& initial, Matrix<double>& increment);
 /// Whether [dynamics] is computed by the Krylov method.
 bool uses_krylov(const RunConfig& config);
 
+/// Draws f_0 at training and test points from the network at initialisation; `columns` independent
+/// ones. Throws NumericalError where points repeat. @param remedy  what to set, for the message
+InitialValues draw_network(Run& run, const char* phase, std::int64_t columns, std::uint64_t seed,
+                           const std::string& remedy);
+/// The eigensystem of a kernel matrix of the training samples, in the phases of these names. Throws
+/// NumericalError.
+EigenSystem<double> eigensystem_of(Run& run, const KernelMatrix<double>& kernel,
+                                   const char* gram_phase, const char* phase);
+
 /// The closed form, written to /regression.
 SolvedKernel regression_stage(Run& run);
 /// f_t in the eigenbasis, written to /dynamics.
@@ -61,5 +70,7 @@ void spectral_dynamics(Run& run, const EigenSystem<double>& eigen);
 /// f_t from a Krylov space, written to /dynamics. @param solved  absent without [regression]; freed
 /// when the space stands
 void krylov_dynamics(Run& run, std::optional<SolvedKernel> solved);
+/// The law of f_t, written to /posterior. @param eigen  of K, where the stage shares it with others
+void posterior_stage(Run& run, std::optional<EigenSystem<double>> eigen);
 
 }  // namespace ntkflow::app

@@ -1,5 +1,6 @@
 #include "effective.hpp"
 
+#include <limits>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -141,7 +142,17 @@ void write_kernel(Writer& out, const KernelOptions& kernel) {
   out.name("evaluation", kEvaluationPaths, kernel.evaluation);
 }
 
-void write_stages(Writer& out, const RunConfig& run, const std::optional<TimeGrid>& grid) {
+std::string times_text(const std::vector<double>& times, const std::optional<TimeGrid>& grid) {
+  if (grid) {
+    return fmt::format("{{ start = {}, stop = {}, count = {}, spacing = {} }}",
+                       toml_float(grid->start), toml_float(grid->stop), grid->count,
+                       toml_string(name_of(kSpacings, grid->spacing)));
+  }
+  return times == std::vector{std::numeric_limits<double>::infinity()} ? toml_string("infinity")
+                                                                       : toml_list(times);
+}
+
+void write_stages(Writer& out, const RunConfig& run, const TimeGrids& grids) {
   if (const auto& regression = run.regression) {
     out.table("regression");
     out.value("ridge", regression->ridge.value);
@@ -152,16 +163,23 @@ void write_stages(Writer& out, const RunConfig& run, const std::optional<TimeGri
   }
   if (const auto& dynamics = run.dynamics) {
     out.table("dynamics");
-    out.raw("times", grid ? fmt::format("{{ start = {}, stop = {}, count = {}, spacing = {} }}",
-                                        toml_float(grid->start), toml_float(grid->stop),
-                                        grid->count, toml_string(name_of(kSpacings, grid->spacing)))
-                          : toml_list(dynamics->times));
+    out.raw("times", times_text(dynamics->times, grids.dynamics));
     out.name("time_unit", kTimeUnits, dynamics->time_unit);
     out.name("method", kFlowMethods, dynamics->method);
     out.name("products", kFlowProducts, dynamics->products);
     out.value("tolerance", dynamics->tolerance);
     out.name("initial", kInitialFunctions, dynamics->initial);
     out.value("seed", dynamics->seed);
+  }
+  if (const auto& posterior = run.posterior) {
+    out.table("posterior");
+    out.raw("times", times_text(posterior->times, grids.posterior));
+    out.name("time_unit", kTimeUnits, posterior->time_unit);
+    out.name("training", kTrainedLayers, posterior->training);
+    out.value("covariance", posterior->covariance);
+    out.raw("quantiles", toml_list(posterior->quantiles));
+    out.value("samples", posterior->samples);
+    out.value("seed", posterior->seed);
   }
   if (const auto& spectrum = run.spectrum) {
     out.table("spectrum");
@@ -215,11 +233,11 @@ void write_parallel(Writer& out, const ParallelOptions& parallel) {
 
 }  // namespace
 
-std::string effective_toml(const RunConfig& run, const std::optional<TimeGrid>& grid) {
+std::string effective_toml(const RunConfig& run, const TimeGrids& grids) {
   Writer out;
   write_data(out, run.data);
   write_kernel(out, run.kernel);
-  write_stages(out, run, grid);
+  write_stages(out, run, grids);
   if (run.experiment) {
     write_experiment(out, *run.experiment);
     out.table("output");

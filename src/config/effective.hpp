@@ -9,10 +9,15 @@
 
 namespace ntkflow::config {
 
+/// What times came from, where they are no list.
+struct TimeGrids {
+  std::optional<TimeGrid> dynamics;
+  std::optional<TimeGrid> posterior;
+};
+
 /// The configuration in full: every option with the value in force, paths absolute, presets
 /// resolved. Reading it again gives the same RunConfig. What is not set and has no value to write
 /// ("all samples") is left out. Local.
-/// @param grid  that the times of `run.dynamics` came from, if they are no list.
-std::string effective_toml(const RunConfig& run, const std::optional<TimeGrid>& grid);
+std::string effective_toml(const RunConfig& run, const TimeGrids& grids);
 
 }  // namespace ntkflow::config

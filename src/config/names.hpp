@@ -71,6 +71,8 @@ inline constexpr Names<TimeUnit, 2> kTimeUnits{
 inline constexpr Names<InitialFunction, 2> kInitialFunctions{
     {{"zero", InitialFunction::zero}, {"gaussian_process", InitialFunction::gaussian_process}}};
 
+inline constexpr Names<TrainedLayers, 2> kTrainedLayers{
+    {{"all_layers", TrainedLayers::all}, {"last_layer", TrainedLayers::last}}};
 inline constexpr Names<Study, 4> kStudies{{{"kernel-convergence", Study::kernel_convergence},
                                            {"gaussian-limit", Study::gaussian_limit},
                                            {"principal-components", Study::principal_components},

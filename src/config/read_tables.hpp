@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <ntkflow/config/run_config.hpp>
 
@@ -19,9 +20,24 @@ struct TimeGrid {
   Spacing spacing = Spacing::log;
 };
 
-/// `dynamics` with the grid that its times came from, if they are no list.
+/// Times with the grid that they came from, if they are no list.
+struct Times {
+  std::vector<double> values;
+  std::optional<TimeGrid> grid;
+};
+Times all_times(const TimeGrid& grid);
+/// Whether t = infinity, alone as "infinity" or at the end of a list, is a time.
+enum class Infinity { refused, allowed };
+/// The key `times` of a table that has it; nothing where it is wrong.
+Times read_times(const TableReader& table, Infinity infinity);
+
+/// `dynamics` and `posterior` with the grids of their times.
 struct DynamicsTable {
   DynamicsOptions options;
+  std::optional<TimeGrid> grid;
+};
+struct PosteriorTable {
+  PosteriorOptions options;
   std::optional<TimeGrid> grid;
 };
 
@@ -32,6 +48,8 @@ KernelOptions read_kernel(const TableReader& kernel);
 std::optional<ActivationSpec> read_activation(const TableReader& kernel);
 RegressionOptions read_regression(const TableReader& regression);
 DynamicsTable read_dynamics(const TableReader& dynamics);
+/// @param kernel  of the run, which decides what may be trained.
+PosteriorTable read_posterior(const TableReader& posterior, KernelType kernel);
 /// Whether a study draws curves over the circle. Local.
 bool draws_curves(Study study);
 /// [network] and [experiment]. @param study  of the command line, or empty

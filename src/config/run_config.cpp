@@ -23,7 +23,11 @@ namespace {
 using config::Problems;
 using config::TableReader;
 
-constexpr std::array kStageTables{"regression", "dynamics", "spectrum"};
+bool has_test_set(const DataOptions& data) {
+  return data.test_size.value_or(1) > 0 &&
+         (data.format == DataFormat::synthetic ? data.test_size.has_value()
+                                               : !data.test.inputs.empty());
+constexpr std::array kStageTables{"regression", "dynamics", "spectrum", "posterior"};
 constexpr std::array kStudyTables{"network", "experiment"};
 
 /// Tables that have no part in what the configuration is for, and those that are missing.
@@ -71,7 +75,13 @@ void check_study(const RunConfig& run, const TableReader& kernel, const TableRea
 }
 
 /// What tables say about each other.
-void check_together(const RunConfig& run, const TableReader& output) {
+void check_together(const RunConfig& run, const TableReader& output, const TableReader& posterior) {
+  if (run.posterior && !has_test_set(run.data)) {
+    posterior.complain(
+        "times",
+        "the law of f_t is that at the test points, and [data] has no test set; give "
+        "data.test, or data.test_size of synthetic data");
+  }
   if (run.output.model && !run.regression) {
     output.complain("model",
                     "a model holds the coefficients of [regression], and that table is missing; "
@@ -113,6 +123,7 @@ RunConfig parse_config(const ConfigSource& source) {
   const TableReader kernel = open("kernel");
   const TableReader regression = open("regression");
   const TableReader dynamics = open("dynamics");
+  const TableReader posterior = open("posterior");
   const TableReader spectrum = open("spectrum");
   const TableReader network = open("network");
   const TableReader experiment = open("experiment");
@@ -121,7 +132,7 @@ RunConfig parse_config(const ConfigSource& source) {
   check_purpose(document, source, problems);
 
   RunConfig run;
-  std::optional<config::TimeGrid> grid;
+  config::TimeGrids grids;
   if (data.present()) {
     run.data = config::read_data(data, folder);
   }
@@ -132,7 +143,12 @@ RunConfig parse_config(const ConfigSource& source) {
   if (dynamics.present()) {
     auto read = config::read_dynamics(dynamics);
     run.dynamics = std::move(read.options);
-    grid = read.grid;
+    grids.dynamics = read.grid;
+  }
+  if (posterior.present()) {
+    auto read = config::read_posterior(posterior, run.kernel.type);
+    run.posterior = std::move(read.options);
+    grids.posterior = read.grid;
   }
   if (spectrum.present()) {
     run.spectrum = config::read_spectrum(spectrum);
@@ -145,9 +161,9 @@ RunConfig parse_config(const ConfigSource& source) {
     run.experiment = config::read_experiment(network, experiment, source.study);
     check_study(run, kernel, output, parallel);
   }
-  check_together(run, output);
+  check_together(run, output, posterior);
   problems.throw_if_any();
-  run.effective_toml = config::effective_toml(run, grid);
+  run.effective_toml = config::effective_toml(run, grids);
   return run;
 }
 

@@ -28,6 +28,13 @@ std::vector<KeySpec> data_files() {
           {"targets", kPathText, "file of the targets; csv has none, its targets are columns"}};
 }
 
+std::vector<KeySpec> time_grid() {
+  return {{"start", "a finite number >= 0 (> 0 with spacing = \"log\")", "first time"},
+          {"stop", "a finite number greater than `start`", "last time"},
+          {"count", "an integer from 1 to 100000", "number of times"},
+          {"spacing", one_of(kSpacings), "equal ratios or equal differences"}};
+}
+
 std::vector<TableSpec> make_schema() {
   return {
       {"data",
@@ -82,11 +89,21 @@ std::vector<TableSpec> make_schema() {
         {"tolerance", "a finite number >= 1e-14", "krylov: error of f_t over max |y - f0|"},
         {"initial", one_of(kInitialFunctions), "f0: zero or a draw from the Gaussian process"},
         {"seed", "an integer >= 0", "of the draw"}}},
-      {"dynamics.times",
-       {{"start", "a finite number >= 0 (> 0 with spacing = \"log\")", "first time"},
-        {"stop", "a finite number greater than `start`", "last time"},
-        {"count", "an integer from 1 to 100000", "number of times"},
-        {"spacing", one_of(kSpacings), "equal ratios or equal differences"}}},
+      {"dynamics.times", time_grid()},
+      {"posterior",
+       {{"times",
+         "\"infinity\", a list of ascending numbers >= 0, the last perhaps inf, or { start, stop, "
+         "count, spacing }",
+         "when the law of f_t at the test points is taken"},
+        {"time_unit", one_of(kTimeUnits), "times are multiples of 1/lambda_max(K/N), or of 1"},
+        {"training", one_of(kTrainedLayers),
+         "which layers move; absent: all for the NTK, the last for the NNGP kernel"},
+        {"covariance", "true | false", "also the covariances between test points"},
+        {"quantiles", "a list of at most 1000 ascending numbers inside (0, 1)",
+         "probabilities of the quantiles to store"},
+        {"samples", "an integer from 0 to 1000000", "sample paths of f_t"},
+        {"seed", "an integer >= 0", "of the sample paths"}}},
+      {"posterior.times", time_grid()},
       {"spectrum",
        {{"count", "\"all\" or an integer >= 1", "leading eigenpairs to store"},
         {"vectors", "true | false", "store eigenvectors as well"}}},
@@ -126,10 +143,7 @@ struct Unavailable {
   std::string_view why;
 };
 
-constexpr std::array<Unavailable, 3> kUnavailable{{
-    {"posterior", "",
-     "the Gaussian law of f_t is not in this version; remove the table, and for draws of f_t use "
-     "[dynamics] with initial = \"gaussian_process\""},
+constexpr std::array<Unavailable, 2> kUnavailable{{
     {"output.checkpoint", "",
      "checkpoints are not in this version; remove the key, an interrupted run starts again"},
     {"regression.solver", "pcg",

@@ -278,13 +278,14 @@ struct ResultFile::Implementation {
 
   /// Writes this rank's rows, of one slab or of all, in as many collective calls as the rank with
   /// the most boxes needs.
-  void transfer(const std::string& name, hid_t type, std::optional<std::int64_t> slab,
+  void transfer(const std::string& name, hid_t type, std::span<const std::int64_t> slab,
                 std::int64_t begin, std::int64_t count, const void* values) {
     NTKFLOW_EXPECTS(file.get() >= 0 && datasets.contains(name), name);
     const Dataset& dataset = datasets.at(name);
     auto shape = dataset.shape.empty() ? std::vector<std::int64_t>{1} : dataset.shape;
-    if (slab) {
-      NTKFLOW_EXPECTS(shape.size() >= 2 && *slab >= 0 && *slab < shape[0], name, *slab, shape[0]);
+    NTKFLOW_EXPECTS(slab.empty() || slab.size() < shape.size(), name, slab.size());
+    for (const std::int64_t index : slab) {
+      NTKFLOW_EXPECTS(index >= 0 && index < shape.front(), name, index, shape.front());
       shape.erase(shape.begin());
     }
     NTKFLOW_EXPECTS(begin >= 0 && count >= 0 && begin + count <= shape[0], name, begin, count,
@@ -298,10 +299,8 @@ struct ResultFile::Implementation {
     const std::int64_t rounds = comm.max(mine.size());
     for (std::int64_t round = 0; round < rounds; ++round) {
       Box box = round < mine.size() ? mine.box(round) : Box{};
-      if (slab) {
-        box.start.insert(box.start.begin(), *slab);
-        box.extent.insert(box.extent.begin(), 1);
-      }
+      box.start.insert(box.start.begin(), slab.begin(), slab.end());
+      box.extent.insert(box.extent.begin(), slab.size(), 1);
       guarded(writing(name), box.size * value_bytes, [&] {
         write_box(dataset, type, box,
                   static_cast<const std::byte*>(values) + box.first * value_bytes);
@@ -335,7 +334,7 @@ struct ResultFile::Implementation {
   void transfer_all(const std::string& name, hid_t type, const void* values) {
     const Dataset& dataset = datasets.at(name);
     const std::int64_t rows = dataset.shape.empty() ? 1 : dataset.shape[0];
-    transfer(name, type, std::nullopt, 0, comm.rank() == 0 ? rows : 0, values);
+    transfer(name, type, {}, 0, comm.rank() == 0 ? rows : 0, values);
   }
 
   template <class Value>
@@ -447,10 +446,10 @@ void ResultFile::create(const DatasetInfo& info) {
 
 void ResultFile::write_rows(const std::string& path, std::int64_t begin, std::int64_t count,
                             const double* values) {
-  implementation_->transfer(path, H5T_NATIVE_DOUBLE, std::nullopt, begin, count, values);
+  implementation_->transfer(path, H5T_NATIVE_DOUBLE, {}, begin, count, values);
 }
-void ResultFile::write_slab_rows(const std::string& path, std::int64_t slab, std::int64_t begin,
-                                 std::int64_t count, const double* values) {
+void ResultFile::write_slab_rows(const std::string& path, std::span<const std::int64_t> slab,
+                                 std::int64_t begin, std::int64_t count, const double* values) {
   implementation_->transfer(path, H5T_NATIVE_DOUBLE, slab, begin, count, values);
 }
 

@@ -57,7 +57,6 @@ class ConfigurationTest(Case):
 
     def test_what_this_version_lacks_is_refused(self):
         self.refuse("solver", regression='solver = "pcg"\n')
-        self.refuse("posterior", posterior='times = "infinity"\n')
         self.refuse("checkpoint", output='file = "out.h5"\ncheckpoint = { directory = "x" }\n')
 
     def test_grid_must_match_the_ranks(self):

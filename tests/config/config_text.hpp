@@ -129,6 +129,16 @@ inline void expect_same(const RunConfig& a, const RunConfig& b) {
     EXPECT_EQ(a.dynamics->initial, b.dynamics->initial);
     EXPECT_EQ(a.dynamics->seed, b.dynamics->seed);
   }
+  ASSERT_EQ(a.posterior.has_value(), b.posterior.has_value());
+  if (a.posterior) {
+    EXPECT_EQ(a.posterior->times, b.posterior->times);
+    EXPECT_EQ(a.posterior->time_unit, b.posterior->time_unit);
+    EXPECT_EQ(a.posterior->training, b.posterior->training);
+    EXPECT_EQ(a.posterior->covariance, b.posterior->covariance);
+    EXPECT_EQ(a.posterior->quantiles, b.posterior->quantiles);
+    EXPECT_EQ(a.posterior->samples, b.posterior->samples);
+    EXPECT_EQ(a.posterior->seed, b.posterior->seed);
+  }
   ASSERT_EQ(a.spectrum.has_value(), b.spectrum.has_value());
   if (a.spectrum) {
     EXPECT_EQ(a.spectrum->count, b.spectrum->count);

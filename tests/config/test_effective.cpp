@@ -35,6 +35,7 @@ std::vector<std::string> samples() {
   files.more =
       "[regression]\nridge = 1e22\nridge_scale = \"mean_diagonal\"\nprecision = \"single\"\n"
       "[dynamics]\ntimes = [0, 1, 1.7976931348623157e308]\ntime_unit = \"absolute\"\nseed = 3\n"
+      "[posterior]\ntimes = [0, 2.5, inf]\ntime_unit = \"absolute\"\n"
       "[spectrum]\ncount = 5\nvectors = true\n"
       "[parallel]\ngrid = [2, 3]\nblock_size = 64\nthreads = 2\n";
   ConfigText columns;
@@ -54,7 +55,10 @@ std::vector<std::string> samples() {
       "method = \"krylov\"\nproducts = \"regenerated\"\ntolerance = 1e-7\n";
   ConfigText cube;
   cube.data = "format = \"synthetic\"\nkind = \"boolean_cube\"\ndimension = 10\ntest_size = 4\n";
-  cube.more = "[dynamics]\ntimes = { start = 0.1, stop = 7e5, count = 1000 }\n";
+  cube.more =
+      "[dynamics]\ntimes = { start = 0.1, stop = 7e5, count = 1000 }\n"
+      "[posterior]\ntimes = { start = 0.2, stop = 7e5, count = 10 }\ntraining = \"last_layer\"\n"
+      "covariance = true\nquantiles = [0.1, 0.30000000000000004]\nsamples = 7\nseed = 8\n";
   ConfigText labels;
   labels.data =
       "format = \"hdf5\"\ntrain = { inputs = \"a.h5:/x\", targets = \"a.h5:/y\" }\n"
@@ -102,11 +106,13 @@ TEST(EffectiveTest, HoldsEveryKeyThatThereIs) {
 
 TEST(EffectiveTest, PrintsDefaults) {
   ConfigText config;
-  config.more = "[regression]\n[dynamics]\n[spectrum]\n";
+  config.more = "[regression]\n[dynamics]\n[posterior]\n[spectrum]\n";
+  config.data += "test = { inputs = \"a\", targets = \"b\" }\n";
   EXPECT_EQ(parse(config.text()).effective_toml,
             "[data]\n"
             "format = \"idx\"\n"
             "train = { inputs = \"/runs/x.gz\", targets = \"/runs/y.gz\" }\n"
+            "test = { inputs = \"/runs/a\", targets = \"/runs/b\" }\n"
             "train_offset = 0\n"
             "subset = \"first\"\n"
             "seed = 0\n"
@@ -135,6 +141,15 @@ TEST(EffectiveTest, PrintsDefaults) {
             "products = \"stored\"\n"
             "tolerance = 1e-10\n"
             "initial = \"zero\"\n"
+            "seed = 0\n"
+            "\n"
+            "[posterior]\n"
+            "times = \"infinity\"\n"
+            "time_unit = \"inverse_lambda_max\"\n"
+            "training = \"all_layers\"\n"
+            "covariance = false\n"
+            "quantiles = []\n"
+            "samples = 0\n"
             "seed = 0\n"
             "\n"
             "[spectrum]\n"

@@ -31,6 +31,9 @@ std::string with_line(const KeyCase& key) {
   } else if (key.table == "output") {
     config.output += line;
     config.more = "[regression]\n";
+  } else if (key.table == "posterior") {
+    config.data += "test = { inputs = \"a\", targets = \"b\" }\n";
+    config.more = "[posterior]\n" + line;
   } else {
     config.more = "[" + key.table + "]\n" + line;
   }
@@ -85,6 +88,13 @@ const KeyCase kAccepted[] = {
     {"dynamics", "time_unit = \"absolute\"", ""},
     {"dynamics", "method = \"auto\"\nproducts = \"stored\"", ""},
     {"dynamics", "initial = \"gaussian_process\"\nseed = 7", ""},
+    {"posterior", "", ""},
+    {"posterior", "times = \"infinity\"\ntime_unit = \"absolute\"", ""},
+    {"posterior", "times = [0, 1e3, inf]", ""},
+    {"posterior", "times = { start = 1, stop = 10, count = 3 }", ""},
+    {"posterior", "training = \"last_layer\"", ""},
+    {"posterior", "covariance = true\nquantiles = [0.1, 0.5, 0.9]\nsamples = 3\nseed = 7", ""},
+    {"posterior", "quantiles = []", ""},
     {"spectrum", "count = 1", ""},
     {"spectrum", "count = \"all\"\nvectors = true", ""},
     {"output", "predictions = false\ngram = true\nmodel = true", ""},
@@ -144,6 +154,15 @@ const KeyCase kWrongType[] = {
     {"dynamics", "products = 1", "dynamics.products: found 1 (integer)"},
     {"dynamics", "initial = 0", "dynamics.initial: found 0 (integer)"},
     {"dynamics", "seed = \"a\"", "dynamics.seed: found \"a\" (string)"},
+    {"posterior", "times = 3", "posterior.times: found 3 (integer); allowed: \"infinity\", a list"},
+    {"posterior", "times = \"never\"", "posterior.times: found \"never\" (string)"},
+    {"posterior", "time_unit = 1", "posterior.time_unit: found 1 (integer)"},
+    {"posterior", "training = 1", "posterior.training: found 1 (integer)"},
+    {"posterior", "covariance = 1", "posterior.covariance: found 1 (integer)"},
+    {"posterior", "quantiles = 0.5", "posterior.quantiles: found 0.5 (float)"},
+    {"posterior", "quantiles = [\"0.5\"]", "posterior.quantiles: found \"0.5\" (string)"},
+    {"posterior", "samples = 1.0", "posterior.samples: found 1.0 (float)"},
+    {"posterior", "seed = 1.5", "posterior.seed: found 1.5 (float)"},
     {"spectrum", "count = 1.5",
      "spectrum.count: found 1.5 (float); allowed: \"all\" or an integer"},
     {"spectrum", "vectors = 1", "spectrum.vectors: found 1 (integer); allowed: true | false"},
@@ -226,6 +245,17 @@ const KeyCase kImpossible[] = {
     {"dynamics", "times = { start = 1, stop = 2 }", "dynamics.times.count: missing"},
     {"dynamics", "tolerance = 0", "dynamics.tolerance: found 0"},
     {"dynamics", "products = \"regenerated\"", "the spectral method has no products"},
+    {"posterior", "times = []", "found a list of 0 times"},
+    {"posterior", "times = [inf, inf]", "posterior.times: found inf (float)"},
+    {"posterior", "times = [inf, 1]", "posterior.times: found 1 (integer)"},
+    {"posterior", "times = [-inf]", "posterior.times: found -inf (float)"},
+    {"posterior", "times = { start = 1, stop = inf, count = 2 }",
+     "posterior.times.stop: found inf"},
+    {"posterior", "quantiles = [0]", "posterior.quantiles: found 0 (integer)"},
+    {"posterior", "quantiles = [0.5, 1.0]", "posterior.quantiles: found 1.0 (float)"},
+    {"posterior", "quantiles = [nan]", "posterior.quantiles: found nan (float)"},
+    {"posterior", "quantiles = [0.9, 0.1]", "posterior.quantiles: found 0.1"},
+    {"posterior", "samples = -1", "posterior.samples: found -1"},
     {"spectrum", "count = 0", "spectrum.count: found 0"},
     {"parallel", "grid = [2]", "parallel.grid: found [ 2 ] (list)"},
     {"parallel", "grid = [0, 2]", "parallel.grid: found [ 0, 2 ]"},
@@ -239,7 +269,6 @@ INSTANTIATE_TEST_SUITE_P(Impossible, KeyTest, testing::ValuesIn(kImpossible));
 
 const KeyCase kUnavailable[] = {
     {"regression", "solver = \"pcg\"", "not in this version; use \"cholesky\""},
-    {"posterior", "times = \"infinity\"", "posterior: the Gaussian law of f_t is not in this"},
     {"output", "checkpoint = { directory = \"c\" }", "output.checkpoint: checkpoints are not in"},
 };
 INSTANTIATE_TEST_SUITE_P(Unavailable, KeyTest, testing::ValuesIn(kUnavailable));
@@ -259,6 +288,8 @@ const KeyCase kMisspelt[] = {
     {"kernel", "ridge = 0.1", "kernel.ridge: unknown key; did you mean regression.ridge?"},
     {"regression", "ridge_scale = \"mean-diagonal\"", "; did you mean \"mean_diagonal\"?"},
     {"dynamics", "times = { strat = 1, start = 1, stop = 2, count = 2 }", "did you mean start?"},
+    {"posterior", "training = \"all_layer\"", "; did you mean \"all_layers\"?"},
+    {"posterior", "quantile = [0.5]", "posterior.quantile: unknown key; did you mean quantiles?"},
     {"spectrum", "vecotrs = true", "spectrum.vecotrs: unknown key; did you mean vectors?"},
     {"output", "grma = true", "output.grma: unknown key; did you mean gram?"},
     {"parallel", "blocksize = 8", "parallel.blocksize: unknown key; did you mean block_size?"},
@@ -297,6 +328,39 @@ TEST(DefaultsTest, AreThoseOfTheManual) {
   EXPECT_FALSE(run.output.gram_depths);
   EXPECT_FALSE(run.output.model);
   EXPECT_EQ(run.parallel.grid, std::nullopt);
+}
+
+TEST(PosteriorTest, TrainsWhatTheKernelIsOf) {
+  ConfigText config;
+  config.data += "test = { inputs = \"a\", targets = \"b\" }\n";
+  config.more = "[posterior]\n";
+  const RunConfig ntk = parse(config.text());
+  ASSERT_TRUE(ntk.posterior);
+  EXPECT_EQ(ntk.posterior->times, std::vector{std::numeric_limits<double>::infinity()});
+  EXPECT_EQ(ntk.posterior->training, TrainedLayers::all);
+  EXPECT_EQ(ntk.posterior->samples, 0);
+  config.kernel = "type = \"nngp\"\n";
+  EXPECT_EQ(parse(config.text()).posterior->training, TrainedLayers::last);
+  config.more += "training = \"all_layers\"\n";
+  const auto problems = problems_of(config.text());
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_NE(problems.front().find("training all layers moves f_t by the NTK"), std::string::npos);
+}
+
+TEST(PosteriorTest, NeedsATestSet) {
+  ConfigText config;
+  config.more = "[posterior]\n";
+  for (const char* data : {"", "test = { inputs = \"a\", targets = \"b\" }\ntest_size = 0\n"}) {
+    ConfigText none = config;
+    none.data += data;
+    const auto problems = problems_of(none.text());
+    ASSERT_EQ(problems.size(), 1U);
+    EXPECT_NE(problems.front().find("[data] has no test set"), std::string::npos);
+  }
+  config.data = "format = \"synthetic\"\nsize = 4\nkind = \"circle\"\n";
+  EXPECT_EQ(problems_of(config.text()).size(), 1U);
+  config.data += "test_size = 5\n";
+  EXPECT_TRUE(problems_of(config.text()).empty());
 }
 
 TEST(StagesTest, RunWhenTheirTableIsThere) {

@@ -90,7 +90,7 @@ const SettingCase kWrongSettings[] = {
     {"kernel.type=it's", "kernel.type: not a TOML value: "},
     {"kernel.activation.slope=1", "kernel.activation.slope: `activation` is not a table"},
     {"data.targets={ on = 1, onn = 2 }", "data.targets.onn: unknown key; did you mean on?"},
-    {"posterior.times=[1]", "posterior: the Gaussian law of f_t is not in this version"},
+    {"posterior.times=[1]", "posterior.times: the law of f_t is that at the test points"},
     {"train_size=5", "setting: allowed: table.key=VALUE"},
     {"kernel.depth", "setting: allowed: table.key=VALUE"},
     {"kernel.depth=", "setting: allowed: table.key=VALUE"},

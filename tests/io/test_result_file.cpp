@@ -139,6 +139,29 @@ TEST(ResultFileTest, RowsOfOneSlabAfterTheOther) {
   }
 }
 
+TEST(ResultFileTest, RowsWithinTheFirstTwoAxes) {
+  for (const std::int64_t transfer_bytes : {8, 8 * 5, 8 * 1000}) {
+    const ScratchFolder folder(world());
+    {
+      ResultFile file(world(), folder.file("a.h5"), Overwrite::no, transfer_bytes);
+      file.scale("/first", "first", numbers(2));
+      file.scale("/second", "second", numbers(3));
+      file.scale("/row", "row", numbers(4));
+      file.scale("/column", "column", numbers(5));
+      file.create({"/a", "a", "1", {2, 3, 4, 5}, {"/first", "/second", "/row", "/column"}});
+      const Share mine = contiguous_share(4, world().size(), world().rank());
+      for (const std::int64_t slab : {5, 2, 0, 3, 1, 4}) {  // row i of slab s is row 4 s + i of all
+        const auto values = rows_of({4 * slab + mine.begin, 4 * slab + mine.end}, 5);
+        const std::int64_t index[] = {slab / 3, slab % 3};
+        file.write_slab_rows("/a", index, mine.begin, mine.size(), values.data());
+      }
+      file.commit();
+    }
+    EXPECT_EQ(Hdf5Reader(folder.file("a.h5")).read_all("/a"), rows_of({0, 24}, 5))
+        << transfer_bytes;
+  }
+}
+
 TEST(ResultFileTest, OneRankHasAllRows) {
   for (int owner = 0; owner < world().size(); ++owner) {
     const ScratchFolder folder(world());

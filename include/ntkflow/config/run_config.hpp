@@ -42,6 +42,7 @@ struct RunConfig {
   KernelOptions kernel;
   std::optional<RegressionOptions> regression;
   std::optional<DynamicsOptions> dynamics;
+  std::optional<PosteriorOptions> posterior;
   std::optional<SpectrumOptions> spectrum;
   std::optional<ExperimentOptions> experiment;  ///< exactly with ConfigPurpose::experiment
   OutputOptions output;

@@ -35,6 +35,13 @@ class KernelMatrix {
                BlockCyclic row_map, std::shared_ptr<const KernelSamples<Real>> rows,
                BlockCyclic col_map, std::shared_ptr<const KernelSamples<Real>> cols);
 
+  /// The other kernel of the same network between the same samples, which both share. Local.
+  [[nodiscard]] KernelMatrix of_type(KernelType type) const {
+    KernelMatrix other = *this;
+    other.type_ = type;
+    return other;
+  }
+
   [[nodiscard]] const std::shared_ptr<const ProcessGrid>& grid() const { return grid_; }
   [[nodiscard]] std::int64_t rows() const { return row_map_.size(); }
   [[nodiscard]] std::int64_t cols() const { return col_map_.size(); }

@@ -83,7 +83,12 @@ class ResultFile {
   /// The same within one index `slab` of the first axis, the same on all ranks: rows are counted
   /// along the second axis.
   void write_slab_rows(const std::string& path, std::int64_t slab, std::int64_t begin,
-                       std::int64_t count, const double* values);
+                       std::int64_t count, const double* values) {
+    write_slab_rows(path, std::span(&slab, 1), begin, count, values);
+  }
+  /// The same within one index of each of the first axes.
+  void write_slab_rows(const std::string& path, std::span<const std::int64_t> slab,
+                       std::int64_t begin, std::int64_t count, const double* values);
 
   /// Flushes, closes, syncs to disk and renames. Nothing may be written afterwards. With
   /// Overwrite::no a file that has appeared at the path since is not replaced: OutputExistsError,

@@ -1,0 +1,65 @@
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "read_tables.hpp"
+
+namespace ntkflow::config {
+
+namespace {
+
+constexpr std::int64_t kMostPaths = 1'000'000;
+constexpr std::size_t kMostQuantiles = 1'000;
+
+std::vector<double> read_quantiles(const TableReader& posterior) {
+  std::vector<double> quantiles;
+  const toml::node* node = posterior.find("quantiles");
+  if (node == nullptr) {
+    return quantiles;
+  }
+  const toml::array* list = node->as_array();
+  if (list == nullptr || list->size() > kMostQuantiles) {
+    posterior.reject("quantiles");
+    return quantiles;
+  }
+  for (const toml::node& element : *list) {
+    const auto level = element.is_number() ? element.value<double>() : std::nullopt;
+    if (!level || !(*level > 0.0 && *level < 1.0) ||
+        (!quantiles.empty() && !(quantiles.back() < *level))) {
+      posterior.reject("quantiles", element);
+      return {};
+    }
+    quantiles.push_back(*level);
+  }
+  return quantiles;
+}
+
+}  // namespace
+
+PosteriorTable read_posterior(const TableReader& posterior, KernelType kernel) {
+  Times times = posterior.has("times")
+                    ? read_times(posterior, Infinity::allowed)
+                    : Times{{std::numeric_limits<double>::infinity()}, std::nullopt};
+  PosteriorTable read{{}, times.grid};
+  PosteriorOptions& options = read.options;
+  options.times = std::move(times.values);
+  options.time_unit = posterior.choice("time_unit", kTimeUnits).value_or(options.time_unit);
+  const auto training = posterior.choice("training", kTrainedLayers);
+  options.training =
+      training.value_or(kernel == KernelType::ntk ? TrainedLayers::all : TrainedLayers::last);
+  if (kernel == KernelType::nngp && training == TrainedLayers::all) {
+    posterior.complain("training",
+                       "training all layers moves f_t by the NTK, and kernel.type is \"nngp\"; "
+                       "allowed: \"last_layer\", or kernel.type = \"ntk\"");
+  }
+  options.covariance = posterior.boolean("covariance").value_or(options.covariance);
+  options.quantiles = read_quantiles(posterior);
+  options.samples = posterior.integer("samples", 0, kMostPaths).value_or(options.samples);
+  options.seed = static_cast<std::uint64_t>(posterior.integer("seed", 0).value_or(0));
+  return read;
+}
+
+}  // namespace ntkflow::config

@@ -1,0 +1,119 @@
+#include <cmath>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "read_tables.hpp"
+
+namespace ntkflow::config {
+
+namespace {
+
+constexpr std::int64_t kMostTimes = 100'000;
+
+/// Both ends are exact.
+std::vector<double> grid_times(const TimeGrid& grid) {
+  std::vector<double> times;
+  times.reserve(grid.count);
+  for (std::int64_t i = 0; i < grid.count; ++i) {
+    const double part = i == 0 ? 0.0 : static_cast<double>(i) / static_cast<double>(grid.count - 1);
+    times.push_back(grid.spacing == Spacing::log
+                        ? std::pow(grid.start, 1.0 - part) * std::pow(grid.stop, part)
+                        : grid.start * (1.0 - part) + grid.stop * part);
+  }
+  return times;
+}
+
+bool ascends(const std::vector<double>& times) {
+  for (std::size_t i = 1; i < times.size(); ++i) {
+    if (!(times[i - 1] < times[i])) {
+      return false;
+    }
+  }
+  return true;
+}
+
+std::optional<TimeGrid> read_grid(const TableReader& times) {
+  const auto start = times.real("start", 0.0);
+  const auto stop = times.real("stop", 0.0);
+  const auto count = times.integer("count", 1, kMostTimes);
+  const auto spacing = times.has("spacing") ? times.choice("spacing", kSpacings) : Spacing::log;
+  for (const char* key : {"start", "stop", "count"}) {
+    if (!times.has(key)) {
+      times.require(key);
+    }
+  }
+  if (!start || !stop || !count || !spacing) {
+    return std::nullopt;
+  }
+  const TimeGrid grid{*start, *stop, *count, *spacing};
+  if (grid.spacing == Spacing::log && grid.start == 0.0) {
+    times.reject("start");
+    return std::nullopt;
+  }
+  if (grid.count == 1 && grid.stop != grid.start) {
+    times.complain("count",
+                   "one time cannot reach from start to stop; allowed: at least 2, or "
+                   "stop = start");
+    return std::nullopt;
+  }
+  if (grid.count > 1 && !(grid.start < grid.stop)) {
+    times.reject("stop");
+    return std::nullopt;
+  }
+  if (!ascends(grid_times(grid))) {
+    times.complain("count",
+                   "so many times between start and stop are too close for doubles to "
+                   "tell them apart; allowed: fewer");
+    return std::nullopt;
+  }
+  return grid;
+}
+
+std::vector<double> read_list(const TableReader& table, const toml::array& list,
+                              Infinity infinity) {
+  std::vector<double> times;
+  if (list.empty() || std::cmp_greater(list.size(), kMostTimes)) {
+    table.complain("times", fmt::format("found a list of {} times; allowed: 1 to {}", list.size(),
+                                        kMostTimes));
+    return times;
+  }
+  for (const toml::node& element : list) {
+    const auto time = element.is_number() ? element.value<double>() : std::nullopt;
+    const bool is_time =
+        time && (std::isfinite(*time) || (infinity == Infinity::allowed &&
+                                          *time == std::numeric_limits<double>::infinity()));
+    if (!is_time || *time < 0.0 || (!times.empty() && !(times.back() < *time))) {
+      table.reject("times", element);
+      return {};
+    }
+    times.push_back(*time);
+  }
+  return times;
+}
+
+}  // namespace
+
+Times all_times(const TimeGrid& grid) {
+  return {grid_times(grid), grid};
+}
+
+Times read_times(const TableReader& table, Infinity infinity) {
+  const toml::node* times = table.find("times");
+  if (const toml::array* list = times->as_array()) {
+    return {read_list(table, *list, infinity), std::nullopt};
+  }
+  if (times->is_table()) {
+    const auto grid = read_grid(table.subtable("times"));
+    return grid ? all_times(*grid) : Times{};
+  }
+  if (infinity == Infinity::allowed && times->value_exact<std::string>() == "infinity") {
+    return {{std::numeric_limits<double>::infinity()}, std::nullopt};
+  }
+  table.reject("times");
+  return {};
+}
+
+}  // namespace ntkflow::config
