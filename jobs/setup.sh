@@ -18,7 +18,7 @@ ntkflow_run_packages=(
 ntkflow_test_packages=(
   "${ntkflow_run_packages[@]}"
   libgtest-dev libbenchmark-dev libboost-dev
-  python3 python3-h5py python3-xarray python3-h5netcdf python3-netcdf4 hdf5-tools
+  python3 python3-h5py python3-xarray python3-h5netcdf python3-netcdf4 python3-matplotlib hdf5-tools
 )
 ntkflow_ci_packages=("${ntkflow_test_packages[@]}" clang-format-14)
 # Some tests use these and are skipped without them.

@@ -1,0 +1,81 @@
+"""Losses and accuracies along the flow."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from . import style
+from .results import Array, Result
+
+LABELS = {"train": "training", "test": "test"}
+# A training loss may fall to rounding; so many decades below the smallest test loss are shown.
+DECADES_BELOW_TEST = 3
+
+
+def draw_losses(result: Result) -> Figure | None:
+    """½ mean ‖f_t − y‖² of both sets over time, with the best time and the values at t = ∞."""
+    curves = read_curves(result, "loss")
+    if not curves:
+        return None
+    lowest = lowest_loss(curves)
+    limits = {}
+    for name in curves:
+        mean_squared_error = result.attribute("/regression", f"{name}_mse")
+        if mean_squared_error is not None and result.has(f"/data/{name}_target"):
+            loss = 0.5 * result.shape(f"/data/{name}_target")[1] * mean_squared_error
+            if loss >= lowest:
+                limits[name] = loss
+    figure, axes = draw_curves(result, curves, limits)
+    axes.set_ylabel("loss  ½ mean ‖f − y‖²")
+    if lowest > 0:
+        style.log_scale(axes.yaxis)
+        axes.set_ylim(bottom=lowest / 2)
+    return figure
+
+
+def lowest_loss(curves: dict[str, Array]) -> float:
+    """Where the axis of the losses ends below; 0 where no loss is positive."""
+    smallest = {name: values[values > 0].min() for name, values in curves.items() if (values > 0).any()}
+    below_test = smallest.get("test", 0.0) * 10.0**-DECADES_BELOW_TEST
+    return max(min(smallest.values()), below_test) if smallest else 0.0
+
+
+def draw_accuracies(result: Result) -> Figure | None:
+    """Fraction of samples classified rightly over time, where there are classes."""
+    accuracy = result.attribute("/regression", "test_accuracy")
+    curves = read_curves(result, "accuracy")
+    if not curves:
+        return None
+    figure, axes = draw_curves(result, curves, {} if accuracy is None else {"test": accuracy})
+    axes.set_ylabel("accuracy")
+    axes.set_ylim(top=1.02)
+    return figure
+
+
+def read_curves(result: Result, quantity: str) -> dict[str, Array]:
+    """The stored curves of this quantity [T], by "train" and "test"."""
+    paths = {name: f"/dynamics/{name}_{quantity}" for name in LABELS}
+    return {name: result.array(path, axes=1) for name, path in paths.items() if result.has(path)}
+
+
+def draw_curves(result: Result, curves: dict[str, Array], limits: dict[str, float]) -> tuple[Figure, Axes]:
+    """Curves over time in one column, their values at t = ∞ as lines, the best time marked."""
+    figure = style.new_figure(style.ONE_COLUMN, 2.9)
+    axes = figure.add_subplot()
+    time = result.array("/dynamics/time", axes=1)
+    for index, (name, label) in enumerate(LABELS.items()):
+        colour, dashes, marker = style.series(index)
+        if name in curves:
+            axes.plot(
+                time, curves[name], color=colour, linestyle=dashes, marker=marker, markevery=0.1, label=label, zorder=3
+            )
+        if name in limits:
+            axes.axhline(limits[name], color=colour, linestyle=":", linewidth=1, label=f"{label}, t = ∞")
+    best = result.attribute("/dynamics", "best_time_by_test_loss")
+    if best is not None:
+        axes.axvline(best, color=style.GREY, linewidth=3, alpha=0.4, label=f"best t = {style.number(best)}")
+    style.scale_by_range(axes, time)
+    axes.set_xlabel("time t")
+    style.legend_above(axes, columns=2)
+    return figure, axes

@@ -1,0 +1,239 @@
+"""What the tests of the figures share: running ntkflow-plot as a user does, and small result files of every kind."""
+
+import contextlib
+import io
+import os
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from xml.etree import ElementTree
+
+import h5py
+import matplotlib.image
+import numpy as np
+
+SOURCE = pathlib.Path(os.environ["NTKFLOW_SOURCE_DIR"])
+PLOT = SOURCE / "src" / "plot" / "ntkflow-plot"
+PYTHON = os.environ["NTKFLOW_PYTHON"]
+sys.path.insert(0, str(PLOT.parent))
+from ntkflow_plot.main import main
+
+DOTS_PER_INCH = 200
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def plot(*arguments) -> subprocess.CompletedProcess:
+    """What `ntkflow-plot` does with these arguments, within this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = main(list(map(str, arguments)))
+        except SystemExit as stop:  # of the argument parser
+            code = stop.code
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+def launch(*arguments, program=PLOT, prefix=(PYTHON,), **environment) -> subprocess.CompletedProcess:
+    """Runs a program `ntkflow-plot` as a user without a display does."""
+    displays = ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND")
+    kept = {name: value for name, value in os.environ.items() if name not in displays}
+    return subprocess.run(
+        [*map(str, prefix), str(program), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=kept | environment,
+        stdin=subprocess.DEVNULL,
+        timeout=100,
+    )
+
+
+def idx(array) -> bytes:
+    """An array of bytes as an IDX file."""
+    array = np.asarray(array, dtype=np.uint8)
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+class Case(unittest.TestCase):
+    """A test with a folder of its own."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def result(self, name="result.h5", config="", experiment=None, status="complete", **arrays) -> pathlib.Path:
+        """A result file with the given arrays; `__` in a name stands for a slash, a list of texts for characters."""
+        path = self.folder / name
+        with h5py.File(path, "w") as file:
+            file.attrs.update({"format": "ntkflow", "format_version": "1.0", "status": status, "config": config})
+            if experiment:
+                file.attrs["experiment"] = experiment
+            for key, values in arrays.items():
+                if isinstance(values, list) and isinstance(values[0], str):
+                    values = np.array([text.encode() for text in values])
+                    values = values.view("S1").reshape(len(values), -1)
+                file["/" + key.replace("__", "/")] = values
+        return path
+
+    def draw(self, file, *names, kind="png", arguments=()) -> list[pathlib.Path]:
+        """Draws a file, checks that exactly these figures came out, and returns their paths in this order."""
+        done = plot(file, "--format", kind, *arguments)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        paths = [pathlib.Path(line) for line in done.stdout.splitlines()]
+        self.assertEqual({path.name for path in paths}, {f"{name}.{kind}" for name in names})
+        return sorted(paths, key=lambda path: names.index(path.stem))
+
+    def assert_is_picture(self, path):
+        """A PNG of one or two columns' width that is neither blank nor nearly so."""
+        image = matplotlib.image.imread(path)[..., :3]
+        self.assertIn(image.shape[1] / DOTS_PER_INCH, (3.4, 7.0))
+        self.assertGreater(image.shape[0] / DOTS_PER_INCH, 1.5)
+        ink = (image.min(axis=2) < 0.9).mean()
+        self.assertGreater(ink, 0.01, path)
+        self.assertLess(ink, 0.7, path)
+        border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+        self.assertTrue((border == 1).all(), f"{path} is cut off at its edge")
+
+    def texts(self, path) -> str:
+        """All texts of an SVG file, a line each; none of them is smaller than 8 points."""
+        root = ElementTree.parse(path).getroot()
+        self.assertTrue(root.get("width").endswith("pt"))
+        self.assertEqual(root.get("viewBox").split()[2] + "pt", root.get("width"))  # so that 1 px is 1 pt
+        found = list(root.iter(SVG + "text"))
+        for text in found:
+            (size,) = re.findall(r"font: ([0-9.]+)px", text.get("style"))
+            self.assertGreaterEqual(float(size), 8, text.text)
+        return "\n".join("".join(text.itertext()) for text in found)
+
+    def assert_refused(self, done, code, *words):
+        """One line on stderr with these words, and this exit code."""
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertTrue(done.stderr.startswith("ntkflow-plot: error: "), done.stderr)
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+
+def claims(count: int) -> dict:
+    """Claims of which the last fails."""
+    return {
+        "claim__statement": [f"distance number {i} of the networks from the limit" for i in range(count)],
+        "claim__value": np.linspace(1.0, 2.0, count),
+        "claim__expected": np.ones(count),
+        "claim__tolerance": np.full(count, 0.5),
+        "claim__passed": np.array([1] * (count - 1) + [0]),
+    }
+
+
+def kernel_convergence(random: np.random.Generator) -> dict:
+    width, draws = np.array([500, 10000]), 10
+    angle = np.linspace(-np.pi, np.pi, 101)
+    limit = 0.4 + 0.8 * (1 - np.abs(angle) / np.pi) ** 2
+    bend = random.normal(size=(2, draws, 2, 1)) + random.normal(size=(2, draws, 2, 1)) * np.cos(angle)
+    return {
+        "experiment__width": width,
+        "experiment__draw": np.arange(draws),
+        "experiment__angle": angle,
+        "experiment__time": np.array([0.0, 200.0]),
+        "experiment__limit": limit,
+        "experiment__kernel": limit * (1 + bend / np.sqrt(width)[:, None, None, None]),
+        "network__diverged_at": np.full((2, draws), -1),
+        **claims(3),
+    }
+
+
+def gaussian_limit(random: np.random.Generator) -> dict:
+    width, draws = np.array([50, 1000]), 10
+    angle = np.linspace(-np.pi, np.pi, 101)
+    train = np.array([-2.2, -0.6, 0.7, 2.0])
+    mean = np.sin(2 * angle) / 2
+    deviation = 0.05 + 0.3 * np.abs(angle[:, None] - train).min(axis=1)
+    normal = random.normal(size=(2, draws, 1))
+    quantile = mean + np.array([-1.28, 0, 1.28])[:, None] * deviation
+    return {
+        "experiment__width": width,
+        "experiment__draw": np.arange(draws),
+        "experiment__angle": angle,
+        "experiment__limit_time": np.array([1000.0, np.inf]),
+        "experiment__quantile_level": np.array([0.1, 0.5, 0.9]),
+        "experiment__network": mean + normal * deviation,
+        "experiment__network_initial": normal * np.ones(101),
+        "experiment__mean": np.stack([0.95 * mean, mean]),
+        "experiment__variance": np.stack([deviation**2] * 2),
+        "experiment__quantile": np.stack([0.95 * quantile, quantile]),
+        "experiment__train_angle": train,
+        "experiment__train_target": np.sin(2 * train) / 2,
+        **claims(2),
+    }
+
+
+def principal_components(random: np.random.Generator) -> dict:
+    width, draws, samples = np.array([100, 1000]), 4, 512
+    time = np.linspace(0, 2000, 41)
+    label = np.arange(samples) % 10
+    projection = random.normal(size=(samples, 3)) + np.stack([np.ones(10), *np.eye(10)[:2]])[:, label].T * 3
+    theory = 0.5 * np.exp(-0.00108 * time)
+    noise = random.normal(size=(2, draws, 1)) / np.sqrt(width)[:, None, None]
+    return {
+        "experiment__width": width,
+        "experiment__draw": np.arange(draws),
+        "experiment__component": np.arange(1, 4),
+        "experiment__eigenvalue": np.array([0.0457, 0.00108, 0.00078]),
+        "experiment__projection": projection,
+        "data__train_label": label,
+        "experiment__time": time,
+        "experiment__along": theory * (1 + 0.5 * noise),
+        "experiment__across": np.abs(noise) * (1 - np.exp(-time / 500)),
+        "experiment__theory_along": theory,
+        **claims(2),
+    }
+
+
+def width_scaling(random: np.random.Generator) -> dict:
+    width, draws = 2 ** np.arange(6, 14), 8
+    theory = np.array([-0.5, -1.0, -0.5, 0.5])
+    value = 0.7 * width[None, :, None] ** theory[:, None, None] * np.exp(0.2 * random.normal(size=(4, 8, draws)))
+    return {
+        "experiment__width": width,
+        "experiment__draw": np.arange(draws),
+        "experiment__quantity": np.arange(4),
+        "experiment__quantity_name": ["kernel_deviation", "kernel_drift", "function_gap", "laziness"],
+        "experiment__value": value,
+        "experiment__slope": theory + 0.02,
+        "experiment__slope_error": np.full(4, 0.03),
+        "experiment__intercept": np.full(4, np.log2(0.7)),
+        "experiment__theory_slope": theory,
+        **claims(4),
+    }
+
+
+EXPERIMENTS = {
+    "kernel-convergence": kernel_convergence,
+    "gaussian-limit": gaussian_limit,
+    "principal-components": principal_components,
+    "width-scaling": width_scaling,
+}
+
+
+def posterior(random: np.random.Generator, points: int, outputs: int) -> dict:
+    """The law of f_t at three times, the last one infinite."""
+    mean = random.normal(size=(3, points, outputs)) * 0.2
+    deviation = np.array([1.0, 0.4, 0.3])[:, None] * (1 + 0.2 * random.random(points))
+    draw = random.normal(size=(3, 4, 1, outputs))
+    return {
+        "posterior__time": np.array([0.0, 100.0, np.inf]),
+        "posterior__mean": mean,
+        "posterior__variance": deviation**2,
+        "posterior__draw": np.arange(4),
+        "posterior__sample": mean[:, None] + deviation[:, None, :, None] * draw,
+        "data__test_target": random.normal(size=(points, outputs)) * 0.5,
+        "data__test_index": np.arange(points),
+    }
+
+
+def circle_config(points: int, training: int) -> str:
+    return f'[data]\nformat = "synthetic"\nkind = "circle"\nsize = {training}\ntest_size = {points}\n'

@@ -1,0 +1,126 @@
+"""What the figures show are the numbers of the file; and the checks of pictures reject what is none."""
+
+import numpy as np
+import support
+from matplotlib.figure import Figure
+from ntkflow_plot import style
+from ntkflow_plot.curves import draw_losses
+from ntkflow_plot.main import FIGURES
+from ntkflow_plot.posterior import draw_posterior, settled
+from ntkflow_plot.results import Result
+from ntkflow_plot.samples import choose
+
+
+def line(figure: Figure, label: str):
+    """The points [2 × count] of the one line with this label, in any panel."""
+    (found,) = [line for axes in figure.axes for line in axes.get_lines() if line.get_label() == label]
+    return np.array(found.get_data())
+
+
+class DrawnDataTest(support.Case):
+    def figure(self, name: str, **content) -> Figure:
+        with Result(self.result(**content)) as result:
+            return FIGURES[name](result)
+
+    def test_losses(self):
+        time, loss = np.array([1.0, 10.0, 100.0]), np.array([3.0, 1.0, 2.0])
+        file = self.result(dynamics__time=time, dynamics__test_loss=loss, data__test_target=np.zeros((5, 4)))
+        with support.h5py.File(file, "a") as opened:
+            opened["dynamics"].attrs["best_time_by_test_loss"] = 10.0
+            opened.create_group("regression").attrs["test_mse"] = 1.1
+        with Result(file) as result:
+            figure = draw_losses(result)
+        np.testing.assert_array_equal(line(figure, "test"), [time, loss])
+        self.assertEqual(set(line(figure, "best t = 10")[0]), {10.0})
+        self.assertEqual(set(line(figure, "test, t = ∞")[1]), {0.5 * 4 * 1.1})  # the loss sums over outputs
+
+    def test_energy_left_after_each_mode(self):
+        energy = np.array([4.0, 0.0, 2.0, 1.0])
+        figure = self.figure("spectrum", spectrum__eigenvalue=np.array([8.0, 4, 2, 1]), spectrum__target_energy=energy)
+        np.testing.assert_allclose(line(figure, "of k and all later modes"), [[1, 2, 3, 4], [7, 3, 3, 1]])
+        np.testing.assert_array_equal(line(figure, "of mode k"), [[1, 3, 4], [4, 2, 1]])
+
+    def test_confusion(self):
+        label, answer = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0])
+        content = {"data__test_label": label, "regression__test_prediction": np.eye(3)[answer]}
+        share = self.figure("confusion", **content).axes[0].get_images()[0].get_array()
+        np.testing.assert_array_equal(share, [[0.5, 0.5, 0], [0, 1, 0], [1, 0, 0]])
+
+    def test_bands_follow_the_angle(self):
+        arrays = support.posterior(np.random.default_rng(0), 6, 1)
+        row = np.array([3, 0, 5, 1, 4, 2])
+        arrays["data__test_index"] = row
+        with Result(self.result(config=support.circle_config(6, 4), **arrays)) as result:
+            panel = draw_posterior(result).axes[-1]
+        angle, mean = next(line.get_data() for line in panel.get_lines() if line.get_label() == "mean")
+        order = np.argsort(row)
+        np.testing.assert_allclose(angle, 2 * np.pi * (np.arange(6) + 0.5) / 6)
+        np.testing.assert_array_equal(mean, arrays["posterior__mean"][-1, order, 0])
+        top = panel.collections[0].get_paths()[0].vertices[:, 1].max()
+        upper = arrays["posterior__mean"][-1, :, 0] + 2 * np.sqrt(arrays["posterior__variance"][-1])
+        self.assertAlmostEqual(top, upper.max(), places=12)
+
+    def test_coverage_of_targets_from_the_stated_law_is_the_diagonal(self):
+        points = 4000
+        arrays = support.posterior(np.random.default_rng(0), points, 1)
+        normal = np.random.default_rng(1).normal(size=(points, 1))
+        deviation = np.sqrt(arrays["posterior__variance"])[-1, :, np.newaxis]
+        arrays["data__test_target"] = arrays["posterior__mean"][-1] + deviation * normal
+        figure = self.figure("posterior", **arrays)
+        probability, covered = line(figure, "t = ∞")
+        standard_error = np.sqrt(probability * (1 - probability) / points)
+        self.assertLess((np.abs(covered - probability) / standard_error).max(), 5)
+        _, elsewhere = line(figure, "t = 0")  # a law three times as wide
+        self.assertGreater((np.abs(elsewhere - probability) / standard_error).max(), 5)
+
+    def test_fit_and_theory_of_width_scaling(self):
+        content = support.width_scaling(np.random.default_rng(0))
+        figure = self.figure("width-scaling", experiment="width-scaling", **content)
+        width = content["experiment__width"]
+        fit, theory = (np.array(found.get_data()) for found in figure.axes[1].get_lines()[1:3])
+        np.testing.assert_allclose(fit, [width, 0.7 * width**-0.98])
+        slopes = np.diff(np.log(theory[1])) / np.diff(np.log(width))
+        np.testing.assert_allclose(slopes, -1.0)
+        self.assertAlmostEqual(np.log(theory[1]).mean(), np.log(fit[1]).mean())
+
+    def test_images_are_the_first_and_the_changing_ones(self):
+        answer = np.zeros((4, 30), dtype=int)
+        answer[1, [7, 20]] = 1
+        answer[1::2, 25] = 1
+        self.assertEqual(choose(answer), [0, 1, 2, 3, 4, 5, 6, 7, 20, 25])
+        self.assertEqual(choose(answer[:, :3]), [0, 1, 2])
+
+    def test_times_end_where_the_function_has_settled(self):
+        predictions = np.array([0.0, 0.5, 0.995, 1.0, 1.0])[:, np.newaxis]
+        self.assertEqual(settled(predictions), 2)
+        self.assertEqual(settled(np.ones((3, 2))), 0)
+
+    def test_numbers(self):
+        texts = {0: "0", 1000: "1,000", 0.25: "0.25", -0.5: "−0.5", 0.00078: "0.00078", 1: "1"}
+        texts |= {127371.5: "1.27·10⁵", 1e6: "10⁶", -2e-7: "−2·10⁻⁷", np.inf: "∞", 22650.2: "22,650"}
+        self.assertEqual({value: style.number(value) for value in texts}, texts)
+
+
+class ChecksTest(support.Case):
+    """The checks of the other tests, on pictures that they must reject."""
+
+    def picture(self, width=3.4, size=8, cut_off=False, blank=False, kind="png"):
+        figure = Figure(figsize=(width, 2))
+        if not blank:
+            figure.add_axes([0, 0, 1, 1] if cut_off else [0.3, 0.3, 0.5, 0.5]).plot([0, 1], linewidth=9)
+            figure.text(0.5, 0.9, "text", fontsize=size)
+        path = self.folder / f"picture.{kind}"
+        with style.matplotlib_settings():
+            figure.savefig(path)
+        return path
+
+    def test_pictures(self):
+        self.assert_is_picture(self.picture())
+        for fault in ({"width": 4}, {"cut_off": True}, {"blank": True}):
+            with self.subTest(fault), self.assertRaises(AssertionError):
+                self.assert_is_picture(self.picture(**fault))
+
+    def test_texts(self):
+        self.assertIn("text", self.texts(self.picture(kind="svg", size=10)))
+        with self.assertRaises(AssertionError):
+            self.texts(self.picture(kind="svg", size=6))

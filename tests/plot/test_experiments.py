@@ -1,0 +1,80 @@
+"""The figure of each experiment: drawn, readable, with its theory and its claims, the same every time."""
+
+import numpy as np
+import support
+
+# Texts that each figure must hold besides those of its claims.
+TEXTS = {
+    "kernel-convergence": ("width 500", "width 10,000", "limit of infinite width", "t = 0, at the start", "−π/2"),
+    "gaussian-limit": ("width 50, 10 networks", "limit: 10, 50, 90 %, t = ∞", "training points"),
+    "principal-components": ("½ exp(−λ₂ t), and 0", "component 3", "0.0457, 0.00108, 0.00078", "across f⁽²⁾"),
+    "width-scaling": ("theory, slope −1.00", "fit, slope −0.48 ± 0.03", "lazy-training ratio", "8,192"),
+}
+
+
+class ExperimentsTest(support.Case):
+    def experiment(self, name: str, **changes) -> str:
+        arrays = support.EXPERIMENTS[name](np.random.default_rng(7)) | changes
+        return self.result(f"{name}.h5", experiment=name, **arrays)
+
+    def test_each_has_a_figure(self):
+        for name in support.EXPERIMENTS:
+            with self.subTest(name):
+                (path,) = self.draw(self.experiment(name), name)
+                self.assertEqual(path.parent, self.folder / f"{name}-figures")
+                self.assert_is_picture(path)
+
+    def test_each_names_its_curves_its_theory_and_its_claims(self):
+        for name, words in TEXTS.items():
+            with self.subTest(name):
+                texts = self.texts(self.draw(self.experiment(name), name, kind="svg")[0])
+                for word in words:
+                    self.assertIn(word, texts)
+                self.assertIn("pass: distance number 0 of the networks from the limit: 1 (expected 1 ± 0.5)", texts)
+                self.assertIn("FAIL: distance number", texts)
+
+    def test_diverged_networks_are_left_out(self):
+        diverged_at = np.full((2, 10), -1)
+        file = self.experiment("kernel-convergence", network__diverged_at=diverged_at)
+        (complete,) = self.draw(file, "kernel-convergence", kind="svg")
+        before = complete.read_text()
+        diverged_at[0, 3] = 17
+        texts = self.texts(
+            self.draw(
+                self.experiment("kernel-convergence", network__diverged_at=diverged_at),
+                "kernel-convergence",
+                kind="svg",
+            )[0]
+        )
+        self.assertIn("Left out: 1 network whose training diverged.", texts)
+        self.assertNotIn("Left out", before)
+
+    def test_other_numbers_of_widths_have_room(self):
+        for widths in (1, 3, 6):
+            with self.subTest(widths):
+                arrays = support.gaussian_limit(np.random.default_rng(7))
+                arrays["experiment__width"] = 10 * 2 ** np.arange(widths)
+                arrays["experiment__network"] = np.repeat(arrays["experiment__network"][:1], widths, axis=0)
+                file = self.result(experiment="gaussian-limit", **arrays)
+                self.assert_is_picture(self.draw(file, "gaussian-limit")[0])
+
+    def test_published_eigenvalues_stand_beside_ours(self):
+        file = self.experiment("principal-components")
+        with support.h5py.File(file, "a") as opened:
+            opened["/experiment/eigenvalue"].attrs["published_eigenvalues"] = [0.05, 0.002, 0.001]
+        texts = self.texts(self.draw(file, "principal-components", kind="svg")[0])
+        self.assertIn("0.0457, 0.00108, 0.00078 (published: 0.05, 0.002, 0.001).", texts)
+
+    def test_equal_results_give_equal_files(self):
+        file = self.experiment("kernel-convergence")
+        for kind in ("png", "svg"):
+            first = self.draw(file, "kernel-convergence", kind=kind)[0].read_bytes()
+            # Another folder, and other settings of the user's own matplotlib.
+            (self.folder / "matplotlibrc").write_text("savefig.dpi: 50\nfont.size: 3\nlines.linewidth: 9\n")
+            done = support.launch(
+                file, "--format", kind, "--output", self.folder / "again", MATPLOTLIBRC=str(self.folder)
+            )
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertEqual((self.folder / "again" / f"kernel-convergence.{kind}").read_bytes(), first)
+        changed = self.experiment("kernel-convergence", experiment__limit=np.ones(101))
+        self.assertNotEqual(self.draw(changed, "kernel-convergence", kind="svg")[0].read_bytes(), first)
