@@ -27,6 +27,8 @@ bool has_test_set(const DataOptions& data) {
   return data.test_size.value_or(1) > 0 &&
          (data.format == DataFormat::synthetic ? data.test_size.has_value()
                                                : !data.test.inputs.empty());
+}
+
 constexpr std::array kStageTables{"regression", "dynamics", "spectrum", "posterior"};
 constexpr std::array kStudyTables{"network", "experiment"};
 
