@@ -95,11 +95,26 @@ Distances distances(DrawTable& networks, std::size_t width, const GaussianLaw& l
   return largest;
 }
 
+void check_on_circle(const Matrix<double>& x) {
+  constexpr double kTolerance = 1e-6;
+  for (std::int64_t i = 0; i < x.cols(); ++i) {
+    const double norm = std::hypot(x(0, i), x(1, i));
+    if (!(std::abs(norm - 1.0) <= kTolerance)) {
+      throw DataError(
+          fmt::format("gaussian-limit looks at functions on the unit circle, and training sample "
+                      "{} lies off it, |x| = {:.6g}; use data.kind = \"circle\" or \"sphere\", or "
+                      "preprocess = [\"unit_norm\"]",
+                      i, norm));
+    }
+  }
+}
+
 }  // namespace
 
 template <class Real>
 StudyResult gaussian_limit(const Communicator& comm, const StudyProblem& problem,
                            Monitor& monitor) {
+  check_on_circle(problem.x);
   const NetworkOptions& options = problem.options.network;
   const std::vector<double>& levels = problem.options.quantiles;
   const std::int64_t points = problem.options.points;
