@@ -152,7 +152,11 @@ void write_claims(ResultFile& file, const std::vector<Claim>& claims) {
 void write_result(ResultFile& file, const RunConfig& config, double stable,
                   const StudyResult& result) {
   for (const StudyAxis& axis : result.axes) {
-    file.scale(axis.path, axis.long_name, axis.values, axis.units);
+    if (const auto* counts = std::get_if<std::vector<std::int64_t>>(&axis.values)) {
+      file.scale(axis.path, axis.long_name, *counts);
+    } else {
+      file.scale(axis.path, axis.long_name, std::get<std::vector<double>>(axis.values), axis.units);
+    }
   }
   for (const StudyData& data : result.data) {
     file.write(data.info, data.values);

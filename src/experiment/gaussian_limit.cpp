@@ -177,14 +177,12 @@ StudyResult gaussian_limit(const Communicator& comm, const StudyProblem& problem
   result.axes.push_back({angle_axis, "angle of a point of the circle", angle, "rad"});
   result.axes.push_back({time_axis, "time of training in the limit", limit_time});
   result.axes.push_back({"/experiment/quantile_level", "probability below the quantile", levels});
-  std::vector<double> train_point;
   std::vector<double> train_angle;
   for (std::int64_t i = 0; i < n; ++i) {
-    train_point.push_back(static_cast<double>(i));
     train_angle.push_back(std::atan2(problem.x(1, i), problem.x(0, i)));
   }
   const char* train_axis = "/experiment/train_point";
-  result.axes.push_back({train_axis, "training point", train_point});
+  result.axes.push_back({train_axis, "training point", numbers(0, n)});
   const auto add = [&](const char* path, const char* long_name, std::vector<std::int64_t> shape,
                        std::vector<std::string> axes, std::vector<double> values) {
     result.data.push_back(
@@ -206,9 +204,8 @@ StudyResult gaussian_limit(const Communicator& comm, const StudyProblem& problem
 
   const auto claim = [&](const char* what, double value) {
     result.claims.push_back(
-        {fmt::format("{} of {} networks of width {} at t = {}: largest distance from the limit, in "
-                     "standard errors",
-                     what, options.draws, options.widths.back(), limit_time.front()),
+        {fmt::format("{} of the networks of width {}: distance from the limit in standard errors",
+                     what, options.widths.back()),
          value, 0.0, 5.0});
   };
   claim("quantiles", widest.quantile);

@@ -119,9 +119,9 @@ StudyResult kernel_convergence(const Communicator& comm, const StudyProblem& pro
   const auto networks = std::ssize(options.widths);
   result.axes.push_back(
       {"/experiment/angle", "angle of a point of the circle to the anchor (1, 0)", angle, "rad"});
-  result.axes.push_back({"/experiment/time",
-                         "time of training",
-                         {0.0, options.learning_rate * static_cast<double>(options.steps)}});
+  result.axes.push_back(
+      {"/experiment/time", "time of training",
+       std::vector<double>{0.0, options.learning_rate * static_cast<double>(options.steps)}});
   result.data.push_back({{"/experiment/kernel",
                           "tangent kernel of each network between anchor and point",
                           "1",
@@ -146,9 +146,8 @@ StudyResult kernel_convergence(const Communicator& comm, const StudyProblem& pro
 
   const std::size_t widest = options.widths.size() - 1;
   result.claims.push_back(
-      {fmt::format("mean kernel at the start, width {}: largest distance from the limit over {} "
-                   "points, in standard errors",
-                   options.widths[widest], points),
+      {fmt::format("mean kernel at the start, width {}: distance from the limit in standard errors",
+                   options.widths[widest]),
        largest_deviation(curves, widest, limit), 0.0, 5.0});
   if (options.widths.size() > 1) {
     const auto slope = [&](double narrow, double wide) {

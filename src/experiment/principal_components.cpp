@@ -3,7 +3,6 @@
 // figure 3.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -148,9 +147,8 @@ StudyResult principal_components(const Communicator& comm, const StudyProblem& p
 
   const auto widths = std::ssize(options.widths);
   const std::int64_t shown = std::ssize(components.value);
-  std::vector<double> number(components.value.size());
-  std::iota(number.begin(), number.end(), 1.0);
-  result.axes.push_back({"/experiment/component", "principal component, from 1", number});
+  result.axes.push_back(
+      {"/experiment/component", "principal component, from 1", numbers(1, shown)});
   result.axes.push_back({"/experiment/time", "time of training", time});
   result.data.push_back({{"/experiment/eigenvalue",
                           "eigenvalues of the limiting K/N",
@@ -192,8 +190,8 @@ StudyResult principal_components(const Communicator& comm, const StudyProblem& p
 
   const std::int64_t widest = options.widths.back();
   result.claims.push_back(
-      {fmt::format("mean coefficient along component {}, width {}: largest relative distance from "
-                   "{} e^(-lambda t) for t <= 1/lambda",
+      {fmt::format("part along component {}, width {}: relative distance from {} e^(-lambda t), "
+                   "t <= 1/lambda",
                    learned + 1, widest, amplitude),
        off_theory, 0.0, 0.03});
   if (widths > 1) {

@@ -45,6 +45,9 @@ TrainingOutcome train_draw(Network<Real>& network, const StudyProblem& problem,
   return outcome;
 }
 
+/// first, first + 1, ..., `count` of them. Local.
+std::vector<std::int64_t> numbers(std::int64_t first, std::int64_t count);
+
 /// `count` angles from `first` to `last`, both included. Local.
 std::vector<double> angles(std::int64_t count, double first, double last);
 /// (cos, sin) of each angle, [2 x n]. Local.

@@ -93,11 +93,14 @@ StudyResult run_study(const Communicator& comm, const StudyProblem& problem, Mon
 
 StudyResult start_result(const NetworkOptions& options) {
   StudyResult result;
-  std::vector<double> draws(static_cast<std::size_t>(options.draws));
-  std::iota(draws.begin(), draws.end(), 0.0);
-  result.axes = {
-      {kWidthAxis, "units of a hidden layer", {options.widths.begin(), options.widths.end()}},
-      {kDrawAxis, "network of each width", std::move(draws)}};
+  result.axes = {{kWidthAxis, "units of a hidden layer", options.widths},
+                 {kDrawAxis, "network of each width", numbers(0, options.draws)}};
+  return result;
+}
+
+std::vector<std::int64_t> numbers(std::int64_t first, std::int64_t count) {
+  std::vector<std::int64_t> result(static_cast<std::size_t>(count));
+  std::iota(result.begin(), result.end(), first);
   return result;
 }
 

@@ -166,21 +166,16 @@ StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem,
     result.claims.push_back({fmt::format("power of the width in {}", quantity.long_name),
                              line.slope, quantity.theory, quantity.tolerance});
   }
-  std::vector<double> numbers(kQuantityCount);
-  for (std::size_t k = 0; k < numbers.size(); ++k) {
-    numbers[k] = static_cast<double>(k);
-  }
   const char* axis = "/experiment/quantity";
-  result.axes.push_back({axis, "quantity, named in quantity_name", numbers});
+  result.axes.push_back({axis, "quantity, named in quantity_name", numbers(0, kCount)});
   result.data.push_back({{"/experiment/value",
                           "each quantity of each network",
                           "1",
                           {kCount, widths, options.draws},
                           {axis, kWidthAxis, kDrawAxis}},
                          values});
-  const auto by_quantity = [&](const char* path, const char* long_name,
-                               std::vector<double> numbers_of) {
-    result.data.push_back({{path, long_name, "1", {kCount}, {axis}}, std::move(numbers_of)});
+  const auto by_quantity = [&](const char* path, const char* long_name, std::vector<double> found) {
+    result.data.push_back({{path, long_name, "1", {kCount}, {axis}}, std::move(found)});
   };
   by_quantity("/experiment/slope", "power of the width, by least squares of the logarithms",
               slopes);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <ntkflow/base/matrix.hpp>
@@ -42,11 +43,11 @@ struct Claim {
   [[nodiscard]] bool holds() const { return std::abs(value - expected) <= tolerance; }
 };
 
-/// A dimension scale of the result.
+/// A dimension scale of the result, of numbers that count or that measure.
 struct StudyAxis {
   std::string path;
   std::string long_name;
-  std::vector<double> values;
+  std::variant<std::vector<std::int64_t>, std::vector<double>> values;
   std::string units = "1";
 };
 
