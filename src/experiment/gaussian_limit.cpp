@@ -73,7 +73,7 @@ Distances distances(DrawTable& networks, std::size_t width, const GaussianLaw& l
   Distances largest;
   for (std::size_t point = 0; point < law.variance.size(); ++point) {
     const double deviation = std::sqrt(law.variance[point]);
-    if (deviation < kDetermined * std::sqrt(prior.variance[point])) {
+    if (!(deviation > kDetermined * std::sqrt(prior.variance[point]))) {
       continue;
     }
     const auto values = networks.across_draws(width, static_cast<std::int64_t>(point));
