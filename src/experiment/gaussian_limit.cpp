@@ -36,7 +36,7 @@ class LimitingLaw {
         flow_(eigensystem(problem), limit_.of(KernelType::nngp, problem.x), 0.0, problem.y),
         block_(flow_.block(0, limit_.between(KernelType::ntk, problem.x, points),
                            limit_.between(KernelType::nngp, problem.x, points),
-                           prior_variance(points))) {}
+                           limit_.diagonal(KernelType::nngp, points))) {}
 
   [[nodiscard]] GaussianLaw at(double t) const { return flow_.law(block_, t); }
 
@@ -47,12 +47,6 @@ class LimitingLaw {
       throw NumericalError("the limiting kernel of the training points has no eigensystem");
     }
     return std::move(std::get<EigenSystem<double>>(outcome));
-  }
-  [[nodiscard]] std::vector<double> prior_variance(const Matrix<double>& points) const {
-    const DistMatrix<double> prior = limit_.of(KernelType::nngp, points);
-    std::vector<double> variance;
-    for_each_diagonal(prior, [&](std::int64_t, double value) { variance.push_back(value); });
-    return variance;
   }
 
   LimitingKernel limit_;
