@@ -40,11 +40,12 @@ void check_memory(const RunConfig& config, const StudyShape& shape, const Availa
     fitting += fits(options) ? step : 0;
   }
   throw ResourceError(fmt::format(
-      "a network of width {} needs {} on a rank, and {} is available: {}start fewer ranks on a "
-      "machine{}",
+      "networks of width {} and what is recorded of them need {} on a rank, and {} is available: "
+      "{}start fewer ranks on a machine{}",
       config.experiment->network.widths.back(), format_bytes(static_cast<double>(needed)),
       format_bytes(static_cast<double>(memory.bytes)),
-      fitting > 0 ? fmt::format("take widths up to {}, or ", fitting) : "",
+      fitting > 0 ? fmt::format("take widths up to {}, or ", fitting)
+                  : "take fewer samples, draws, steps or points, or ",
       options.network.precision == NetworkPrecision::double_precision
           ? ", or set network.precision = \"single\""
           : ""));
@@ -59,13 +60,13 @@ Matrix<double> all_samples(const Dataset& dataset, Split split) {
 /// Floating-point operations of training all networks: 6 per parameter, sample and step.
 double training_flop(const RunConfig& config, const StudyShape& shape) {
   const NetworkOptions& network = config.experiment->network;
-  const auto hidden = static_cast<double>(config.kernel.architecture.depth - 2);
+  const auto real = [](std::int64_t size) { return static_cast<double>(size); };
+  const double hidden = real(config.kernel.architecture.depth - 2);
   double parameters = 0.0;
   for (const std::int64_t width : network.widths) {
-    const auto n = static_cast<double>(width);
-    parameters += n * static_cast<double>(shape.dimension + 1) + std::max(0.0, hidden) * n * n;
+    parameters += real(width) * (real(shape.dimension + 1) + hidden * real(width));
   }
-  return 6.0 * parameters * static_cast<double>(shape.train_size * network.draws * network.steps);
+  return 6.0 * parameters * real(shape.train_size) * real(network.draws) * real(network.steps);
 }
 
 /// Says where the learning rate stands beside the largest stable one, or refuses it.

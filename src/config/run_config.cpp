@@ -74,6 +74,11 @@ void check_study(const RunConfig& run, const TableReader& kernel, const TableRea
   if (run.kernel.type != KernelType::ntk) {
     kernel.complain("type", "networks are trained in all layers; allowed: \"ntk\"");
   }
+  if (run.kernel.architecture.depth < 2) {
+    kernel.complain("depth",
+                    "a network of one layer has no hidden units, so that no width brings it "
+                    "nearer to its limit; allowed: an integer >= 2");
+  }
 }
 
 /// What tables say about each other.

@@ -1,6 +1,6 @@
 #include "ensemble.hpp"
 
-#include <numeric>
+#include <ntkflow/base/error.hpp>
 
 namespace ntkflow {
 
@@ -50,6 +50,9 @@ void for_each_draw(const Communicator& comm, const NetworkOptions& options, Moni
   }
   StudyProgress progress(monitor, mine);
   for_each_member(comm, jobs, [&](std::int64_t job) {
+    if (monitor.stop_requested()) {
+      throw InterruptedError("stopped on request between networks");
+    }
     const Draw draw = draw_of(options, job);
     progress.begin(weight_of(draw));
     work(draw, progress);

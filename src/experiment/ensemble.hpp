@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -53,7 +55,12 @@ class DrawTable {
 
   /// Makes the table whole on every rank; exactly one summand of each value is not zero, so that
   /// the bits do not depend on the number of ranks. Collective over comm.
-  void complete(const Communicator& comm) { comm.sum(values_); }
+  void complete(const Communicator& comm) {
+    // The sum over ranks turns -0 into 0 where there is more than one.
+    std::transform(values_.begin(), values_.end(), values_.begin(),
+                   [](double value) { return value + 0.0; });
+    comm.sum(values_);
+  }
   [[nodiscard]] const std::vector<double>& values() const { return values_; }
 
  private:
@@ -82,7 +89,8 @@ class StudyProgress : public Monitor {
 };
 
 /// Calls work(draw, monitor) for the networks that this rank trains: the widest first, so that
-/// ranks end together. `work` does not communicate. Collective over comm.
+/// ranks end together. `work` does not communicate. Collective over comm. Throws InterruptedError
+/// when the monitor asks to stop before a network.
 void for_each_draw(const Communicator& comm, const NetworkOptions& options, Monitor& monitor,
                    const std::function<void(const Draw&, Monitor&)>& work);
 

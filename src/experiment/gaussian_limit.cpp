@@ -36,7 +36,7 @@ class LimitingLaw {
         flow_(eigensystem(problem), limit_.of(KernelType::nngp, problem.x), 0.0, problem.y),
         block_(flow_.block(0, limit_.between(KernelType::ntk, problem.x, points),
                            limit_.between(KernelType::nngp, problem.x, points),
-                           prior_variance(points))) {}
+                           limit_.diagonal(KernelType::nngp, points))) {}
 
   [[nodiscard]] GaussianLaw at(double t) const { return flow_.law(block_, t); }
 
@@ -47,12 +47,6 @@ class LimitingLaw {
       throw NumericalError("the limiting kernel of the training points has no eigensystem");
     }
     return std::move(std::get<EigenSystem<double>>(outcome));
-  }
-  [[nodiscard]] std::vector<double> prior_variance(const Matrix<double>& points) const {
-    const DistMatrix<double> prior = limit_.of(KernelType::nngp, points);
-    std::vector<double> variance;
-    for_each_diagonal(prior, [&](std::int64_t, double value) { variance.push_back(value); });
-    return variance;
   }
 
   LimitingKernel limit_;
@@ -73,7 +67,7 @@ Distances distances(DrawTable& networks, std::size_t width, const GaussianLaw& l
   Distances largest;
   for (std::size_t point = 0; point < law.variance.size(); ++point) {
     const double deviation = std::sqrt(law.variance[point]);
-    if (deviation < kDetermined * std::sqrt(prior.variance[point])) {
+    if (!(deviation > kDetermined * std::sqrt(prior.variance[point]))) {
       continue;
     }
     const auto values = networks.across_draws(width, static_cast<std::int64_t>(point));

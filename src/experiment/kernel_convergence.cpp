@@ -1,7 +1,10 @@
 // The empirical tangent kernel of networks of growing width, at the start and after training,
 // beside its limit. Ref: Jacot, Gabriel, Hongler (2018), section 6.1 and figure 1.
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numbers>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -63,7 +66,12 @@ double largest_deviation(const Curves& curves, std::size_t width,
   for (std::size_t point = 0; point < limit.size(); ++point) {
     const auto values = curves.at(width, kStart, static_cast<std::int64_t>(point));
     const double error = standard_deviation(values) / std::sqrt(static_cast<double>(values.size()));
-    largest = std::max(largest, std::abs(mean(values) - limit[point]) / error);
+    const double distance = std::abs(mean(values) - limit[point]);
+    if (distance > 0.0) {
+      // Draws may be equal to rounding: few narrow networks whose units are all off.
+      largest = std::max(
+          largest, distance / std::max(error, std::numeric_limits<double>::epsilon() * distance));
+    }
   }
   return largest;
 }
@@ -150,22 +158,28 @@ StudyResult kernel_convergence(const Communicator& comm, const StudyProblem& pro
                    options.widths[widest]),
        largest_deviation(curves, widest, limit), 0.0, 5.0});
   if (options.widths.size() > 1) {
-    const auto slope = [&](double narrow, double wide) {
-      const auto logs = log2_widths(options);
-      return std::log2(wide / narrow) / (logs.back() - logs.front());
+    const auto logs = log2_widths(options);
+    const auto claim_power = [&](const char* what, double narrow, double wide, double expected,
+                                 double tolerance) {
+      const auto line =
+          fit_power(std::vector{logs.front(), logs.back()}, std::vector{narrow, wide});
+      if (line) {
+        result.claims.push_back(
+            {fmt::format("power of the width with which the kernel's {} falls", what), line->slope,
+             expected, tolerance});
+      } else {
+        result.lines.push_back(fmt::format("no power of the width: the kernel has no {}", what));
+      }
     };
     // The spread of few draws is itself uncertain: by 1/sqrt(2 (draws - 1)) at each end if all
     // points moved together.
     const double ratio =
         static_cast<double>(options.widths.back()) / static_cast<double>(options.widths.front());
     const double error = std::sqrt(1.0 / static_cast<double>(options.draws - 1)) / std::log(ratio);
-    result.claims.push_back({"power of the width with which the kernel's spread falls",
-                             slope(spreads.front(), spreads[2 * widest]), -0.5, 3.0 * error});
+    claim_power("spread", spreads.front(), spreads[2 * widest], -0.5, 3.0 * error);
     if (options.steps > 0) {
-      result.claims.push_back({"power of the width with which the kernel's drift falls",
-                               slope(drifts.front(), drifts.back()),
-                               width_powers(problem.architecture.activation).kernel_drift,
-                               0.25 + 3.0 * error});
+      claim_power("drift", drifts.front(), drifts.back(),
+                  width_powers(problem.architecture.activation).kernel_drift, 0.25 + 3.0 * error);
     }
   }
   return result;

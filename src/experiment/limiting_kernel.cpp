@@ -37,6 +37,10 @@ DistMatrix<double> LimitingKernel::of(KernelType type, const Matrix<double>& x) 
       .assemble_symmetric(Triangle::both, silent_monitor());
 }
 
+std::vector<double> LimitingKernel::diagonal(KernelType type, const Matrix<double>& x) const {
+  return kernel_matrix(grid_, architecture_, type, x, x).column_diagonal();
+}
+
 DistMatrix<double> LimitingKernel::between(KernelType type, const Matrix<double>& x,
                                            const Matrix<double>& y) const {
   return kernel_matrix(grid_, architecture_, type, x, y).assemble_columns(0, y.cols());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include <ntkflow/base/matrix.hpp>
 #include <ntkflow/dist/dist_matrix.hpp>
@@ -17,6 +18,8 @@ class LimitingKernel {
 
   /// Kernel of the samples x [d x n] with themselves, [n x n], both triangles.
   [[nodiscard]] DistMatrix<double> of(KernelType type, const Matrix<double>& x) const;
+  /// Kernel of each sample of x [d x n] with itself, n values.
+  [[nodiscard]] std::vector<double> diagonal(KernelType type, const Matrix<double>& x) const;
   /// Kernel of x [d x m] with y [d x n], [m x n].
   [[nodiscard]] DistMatrix<double> between(KernelType type, const Matrix<double>& x,
                                            const Matrix<double>& y) const;

@@ -196,10 +196,14 @@ StudyResult principal_components(const Communicator& comm, const StudyProblem& p
        off_theory, 0.0, 0.03});
   if (widths > 1) {
     const auto logs = log2_widths(options);
-    result.claims.push_back(
-        {"power of the width with which the norm across the component falls",
-         std::log2(largest_across.back() / largest_across.front()) / (logs.back() - logs.front()),
-         -0.5, 0.15});
+    const auto line = fit_power(std::vector{logs.front(), logs.back()},
+                                std::vector{largest_across.front(), largest_across.back()});
+    if (line) {
+      result.claims.push_back({"power of the width with which the norm across the component falls",
+                               line->slope, -0.5, 0.15});
+    } else {
+      result.lines.emplace_back("no power of the width: nothing moved across the component");
+    }
   }
   return result;
 }

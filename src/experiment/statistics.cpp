@@ -1,7 +1,9 @@
 #include "statistics.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <vector>
 
 #include <ntkflow/base/contract.hpp>
 
@@ -50,6 +52,21 @@ Line fit_line(std::span<const double> x, std::span<const double> y) {
     line.slope_error = std::sqrt(residual / static_cast<double>(x.size() - 2) / xx);
   }
   return line;
+}
+
+std::optional<Line> fit_power(std::span<const double> x, std::span<const double> values) {
+  NTKFLOW_EXPECTS(x.size() == values.size(), x.size(), values.size());
+  std::vector<double> kept;
+  std::vector<double> logs;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (values[i] > 0.0 && std::isfinite(values[i])) {
+      kept.push_back(x[i]);
+      logs.push_back(std::log2(values[i]));
+    }
+  }
+  const bool has_line =
+      std::any_of(kept.begin(), kept.end(), [&](double value) { return value != kept.front(); });
+  return has_line ? std::optional(fit_line(kept, logs)) : std::nullopt;
 }
 
 }  // namespace ntkflow

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 
 namespace ntkflow {
@@ -20,5 +21,10 @@ struct Line {
 
 /// Local. @pre at least two different x. With exactly two points the error is zero.
 Line fit_line(std::span<const double> x, std::span<const double> y);
+
+/// The line through (x, log2 value): value ~ 2^intercept 2^(slope x). Values without a logarithm
+/// are left out, as those of networks that did not move or diverged; nothing where fewer than two
+/// different x remain. Local.
+std::optional<Line> fit_power(std::span<const double> x, std::span<const double> values);
 
 }  // namespace ntkflow

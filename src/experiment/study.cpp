@@ -1,6 +1,8 @@
 #include "ntkflow/experiment/study.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 #include <ntkflow/base/error.hpp>
@@ -42,6 +44,38 @@ std::int64_t tangent_samples(const ExperimentOptions& options, const StudyShape&
   return 0;
 }
 
+/// Numbers that a study records of each network.
+double values_per_network(const ExperimentOptions& options) {
+  switch (options.study) {
+    case Study::kernel_convergence:
+    case Study::gaussian_limit:
+      return 2.0 * static_cast<double>(options.points) + 1.0;
+    case Study::principal_components:
+      return 2.0 * (static_cast<double>(options.network.steps) + 1.0) + 1.0;
+    case Study::width_scaling:
+      break;
+  }
+  return 5.0;
+}
+
+/// Throws NumericalError where anything that is to be written is not finite.
+void check_finite(const StudyResult& result) {
+  const auto is_finite = [](double value) { return std::isfinite(value); };
+  for (const StudyData& data : result.data) {
+    if (!std::all_of(data.values.begin(), data.values.end(), is_finite)) {
+      throw NumericalError("numbers of " + data.info.path +
+                           " are beyond the range of the networks' precision; reduce "
+                           "kernel.weight_variance or kernel.depth, or set network.precision = "
+                           "\"double\"");
+    }
+  }
+  for (const Claim& claim : result.claims) {
+    if (!is_finite(claim.value) || !is_finite(claim.expected) || !is_finite(claim.tolerance)) {
+      throw NumericalError("not a finite number: " + claim.statement);
+    }
+  }
+}
+
 }  // namespace
 
 void check_study(const ExperimentOptions& options, const StudyShape& shape) {
@@ -63,6 +97,8 @@ void check_study(const ExperimentOptions& options, const StudyShape& shape) {
            (options.network.widths.size() >= 2 && options.network.steps >= 1),
        "width-scaling fits lines through widths after training; give network.widths at least two "
        "and network.steps at least 1");
+  need(options.study != Study::principal_components || options.network.steps >= 1,
+       "principal-components looks at how networks learn; set network.steps to at least 1");
   need(!is_on_circle || options.network.draws >= 2,
        "this study needs the standard error of an ensemble; set network.draws to at least 2");
   need(options.study != Study::principal_components || options.component <= shape.train_size,
@@ -74,9 +110,30 @@ std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& a
   const std::int64_t real = options.network.precision == NetworkPrecision::single_precision ? 4 : 8;
   const NetworkShape widest{shape.dimension, options.network.widths.back(), 1};
   const std::int64_t n = shape.train_size;
+  const std::int64_t tangents = tangent_samples(options, shape);
+  const auto square = [](std::int64_t size) {
+    return static_cast<double>(size) * static_cast<double>(size);
+  };
+  // What is recorded of the networks, in the tables and in the result; theory at as many points.
+  const double recorded = 4.0 * values_per_network(options) *
+                          static_cast<double>(std::ssize(options.network.widths)) *
+                          static_cast<double>(options.network.draws);
+  const double theory = static_cast<double>(shape.test_size + options.points) *
+                        static_cast<double>(4 * n + 4 + std::ssize(options.quantiles));
+  // Sizes that no machine has would overflow below.
+  constexpr double kNoMachine = 0x1p56;
+  const double layers = static_cast<double>(architecture.depth) * static_cast<double>(widest.width);
+  const double inputs =
+      static_cast<double>(shape.dimension) * static_cast<double>(n + shape.test_size);
+  const double rough = layers * static_cast<double>(widest.width + widest.inputs + n + tangents) +
+                       inputs + square(n) + square(tangents) + recorded + theory;
+  if (!(rough < kNoMachine)) {
+    return std::numeric_limits<std::int64_t>::max();
+  }
   // Kernel, its eigenvectors and the eigensolver's workspace; inputs in both precisions.
-  return training_bytes(architecture, widest, n, tangent_samples(options, shape), real) +
-         8 * (8 * n * n + 3 * (n + shape.test_size) * shape.dimension);
+  return training_bytes(architecture, widest, n, tangents, real) +
+         8 * (8 * n * n + 3 * (n + shape.test_size) * shape.dimension +
+              static_cast<std::int64_t>(recorded + theory));
 }
 
 double stable_learning_rate(const StudyProblem& problem) {
@@ -86,9 +143,11 @@ double stable_learning_rate(const StudyProblem& problem) {
 }
 
 StudyResult run_study(const Communicator& comm, const StudyProblem& problem, Monitor& monitor) {
-  return problem.options.network.precision == NetworkPrecision::single_precision
-             ? run_in<float>(comm, problem, monitor)
-             : run_in<double>(comm, problem, monitor);
+  StudyResult result = problem.options.network.precision == NetworkPrecision::single_precision
+                           ? run_in<float>(comm, problem, monitor)
+                           : run_in<double>(comm, problem, monitor);
+  check_finite(result);
+  return result;
 }
 
 StudyResult start_result(const NetworkOptions& options) {

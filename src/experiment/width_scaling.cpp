@@ -92,7 +92,13 @@ class Limit {
   LocalFlow flow_;
 };
 
-/// The four quantities of one network.
+/// A quantity that can be drawn in logarithms, or 0.
+double positive_or_none(double value) {
+  return value > 0.0 && std::isfinite(value) ? value : 0.0;
+}
+
+/// The four quantities of one network; 0 where it has none: after divergence those of training,
+/// and the laziness of a network whose Jacobian did not move by as much as can be seen.
 template <class Real>
 std::array<double, kQuantityCount> measure(const StudyProblem& problem, const Limit& limit,
                                            const Draw& draw, DrawTable& diverged,
@@ -109,12 +115,17 @@ std::array<double, kQuantityCount> measure(const StudyProblem& problem, const Li
   const Matrix<double> at_end = after.kernel(after);
   const double scale = frobenius(limit.kernel());
   const double moved = relative_jacobian_change(at_end, after.kernel(before), at_start);
-  const double learned = (outcome.loss.front() - outcome.loss.back()) / outcome.loss.front();
+  const double learned =
+      std::abs(outcome.loss.front() - outcome.loss.back()) / outcome.loss.front();
+  const double deviation = positive_or_none(distance(at_start, limit.kernel()) / scale);
+  if (outcome.diverged_at >= 0) {
+    return {deviation, 0.0, 0.0, 0.0};
+  }
   const Matrix<double> expected = limit.trained(before.values(), f0_test);
-  return {distance(at_start, limit.kernel()) / scale, distance(at_end, at_start) / scale,
-          distance(network.evaluate(test_x.view()), expected) /
-              std::sqrt(static_cast<double>(expected.size())),
-          learned / moved};
+  return {deviation, positive_or_none(distance(at_end, at_start) / scale),
+          positive_or_none(distance(network.evaluate(test_x.view()), expected) /
+                           std::sqrt(static_cast<double>(expected.size()))),
+          positive_or_none(learned / moved)};
 }
 
 }  // namespace
@@ -151,15 +162,22 @@ StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem,
       for (const double value : measured.across_draws(width, k)) {
         values.push_back(value);
         x.push_back(logs[width]);
-        y.push_back(std::log2(value));
+        y.push_back(value);
       }
     }
-    const Line line = fit_line(x, y);
+    const auto fitted = fit_power(x, y);
+    const Line line = fitted.value_or(Line{});
     slopes.push_back(line.slope);
     errors.push_back(line.slope_error);
     intercepts.push_back(line.intercept);
     theory.push_back(quantity.theory);
     result.quantities.emplace_back(quantity.name);
+    if (!fitted) {
+      result.lines.push_back(
+          fmt::format("{:<17} no power of the width: it could be measured at fewer than two widths",
+                      quantity.name));
+      continue;
+    }
     result.lines.push_back(fmt::format("{:<17} ~ width^({:+.3f} +- {:.3f}), theory {:+.2f}",
                                        quantity.name, line.slope, line.slope_error,
                                        quantity.theory));
@@ -169,7 +187,7 @@ StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem,
   const char* axis = "/experiment/quantity";
   result.axes.push_back({axis, "quantity, named in quantity_name", numbers(0, kCount)});
   result.data.push_back({{"/experiment/value",
-                          "each quantity of each network",
+                          "each quantity of each network; 0: it could not be measured",
                           "1",
                           {kCount, widths, options.draws},
                           {axis, kWidthAxis, kDrawAxis}},
@@ -177,8 +195,8 @@ StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem,
   const auto by_quantity = [&](const char* path, const char* long_name, std::vector<double> found) {
     result.data.push_back({{path, long_name, "1", {kCount}, {axis}}, std::move(found)});
   };
-  by_quantity("/experiment/slope", "power of the width, by least squares of the logarithms",
-              slopes);
+  by_quantity("/experiment/slope",
+              "power of the width, by least squares of the logarithms; 0: no line", slopes);
   by_quantity("/experiment/slope_error", "standard error of the slope", errors);
   by_quantity("/experiment/intercept", "log2 of the quantity at width 1 on the line", intercepts);
   by_quantity("/experiment/theory_slope", "power of the width in theory", theory);

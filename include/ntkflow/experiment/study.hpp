@@ -79,7 +79,8 @@ struct StudyResult {
 /// Local.
 void check_study(const ExperimentOptions& options, const StudyShape& shape);
 
-/// Memory that the study takes on a rank, at most. Local.
+/// Memory that the study takes on a rank, at most; the largest integer where it would be beyond
+/// all bounds. Local.
 std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& architecture,
                          const StudyShape& shape);
 
@@ -89,7 +90,8 @@ double stable_learning_rate(const StudyProblem& problem);
 
 /// Trains the networks, each on one rank, and compares them with their limit. The result does not
 /// depend on the number of ranks. Collective over comm. Throws InterruptedError when the monitor
-/// asks to stop, ResourceError when memory is short, both on all ranks.
+/// asks to stop, ResourceError when memory is short, NumericalError where numbers of the result
+/// would not be finite, all on all ranks, RemoteError on those that learn it from others.
 StudyResult run_study(const Communicator& comm, const StudyProblem& problem, Monitor& monitor);
 
 }  // namespace ntkflow
