@@ -128,13 +128,13 @@ TYPED_TEST_SUITE(TrainPrecisionTest, Reals);
 
 // Few samples leave updates waiting, the same samples many times over do not.
 TYPED_TEST(TrainPrecisionTest, IsTheSameDelayedAndDirect) {
-  constexpr std::int64_t kSteps = 12;
-  const NetworkShape shape{3, 520, 2};
+  constexpr std::int64_t kSteps = 10;  // more updates than can wait
+  const NetworkShape shape{3, 1030, 2};
   const Architecture architecture = architecture_of(3, "tanh");
-  const auto x = normal_matrix<TypeParam>(shape.inputs, 5, 0);
-  const auto target = normal_matrix<double>(shape.outputs, 5, 1);
-  const auto many_x = repeat_columns(x, 13);
-  const auto many_targets = repeat_columns(target, 13);
+  const auto x = normal_matrix<TypeParam>(shape.inputs, 9, 0);
+  const auto target = normal_matrix<double>(shape.outputs, 9, 1);
+  const auto many_x = repeat_columns(x, 8);
+  const auto many_targets = repeat_columns(target, 8);
   for (const Integrator integrator : {Integrator::descent, Integrator::flow}) {
     const TrainingOptions options{0.2, kSteps, integrator};
     Network<TypeParam> delayed(architecture, shape, {5, 0});
@@ -145,7 +145,7 @@ TYPED_TEST(TrainPrecisionTest, IsTheSameDelayedAndDirect) {
     const auto direct_outcome = train_quietly(direct, many_x, transposed(many_targets), options);
 
     // Rounding errors of each step, in what is summed over units.
-    const double bound = 4.0 * kSteps * std::sqrt(520.0) * kEps<TypeParam>;
+    const double bound = 4.0 * kSteps * std::sqrt(1030.0) * kEps<TypeParam>;
     EXPECT_LE(relative_error(parameters_of(delayed), parameters_of(direct)), bound);
     EXPECT_GT(relative_error(parameters_of(delayed), start), 10.0 * bound);
     ASSERT_EQ(delayed_outcome.loss.size(), direct_outcome.loss.size());
@@ -250,40 +250,41 @@ TYPED_TEST(TrainPrecisionTest, StopsWhereItDiverges) {
   const auto target = normal_matrix<double>(4, kShape.outputs, 1);
   const double zero_loss = reference_cost(Matrix<double>(4, kShape.outputs), target);
   const Architecture square{3, {"monomial", {{"degree", {2.0}}}}, 1.0, 0.1, FirstLayer::normalised};
-  for (const Integrator integrator : {Integrator::descent, Integrator::flow}) {
-    for (const std::int64_t width : {7, 520}) {  // direct, and waiting updates
-      for (const Architecture& architecture : {architecture_of(3, "identity"), square}) {
-        for (const double rate : {10.0, 1e3, 1e30}) {
-          const NetworkShape shape{kShape.inputs, width, kShape.outputs};
-          Network<TypeParam> network(architecture, shape, {5, 0});
-          Network<TypeParam> safe(architecture, shape, {5, 0});
+  // Updates are direct in the narrow networks and wait in the wide one.
+  const std::vector<std::pair<Architecture, std::int64_t>> examples = {
+      {architecture_of(3, "identity"), 7}, {square, 7}, {architecture_of(3, "identity"), 1030}};
+  for (const auto& [architecture, width] : examples) {
+    for (const Integrator integrator : {Integrator::descent, Integrator::flow}) {
+      for (const double rate : {10.0, 1e30}) {
+        const NetworkShape shape{kShape.inputs, width, kShape.outputs};
+        Network<TypeParam> network(architecture, shape, {5, 0});
+        Network<TypeParam> safe(architecture, shape, {5, 0});
 
-          const auto outcome = train_quietly(network, x, target, {rate, 1000, integrator});
+        const auto outcome = train_quietly(network, x, target, {rate, 1000, integrator});
 
-          ASSERT_GE(outcome.diverged_at, 0) << rate;
-          EXPECT_LT(outcome.diverged_at, 20);
-          ASSERT_EQ(static_cast<std::int64_t>(outcome.loss.size()), outcome.diverged_at + 1);
-          for (const double loss : outcome.loss) {
-            EXPECT_LE(loss, kDivergence * std::max(outcome.loss[0], zero_loss));
-          }
-          // Ending before that step is no divergence, and has the same parameters.
-          const auto safe_outcome =
-              train_quietly(safe, x, target, {rate, outcome.diverged_at, integrator});
-          EXPECT_EQ(safe_outcome.loss, outcome.loss);
-          EXPECT_EQ(safe_outcome.diverged_at, -1);
-          const Matrix<double> last = parameters_of(network);
-          const Matrix<double> expected = parameters_of(safe);
-          const double error = relative_error(last, expected);
-          EXPECT_TRUE(std::isfinite(error));
-          if (std::is_same_v<TypeParam, double> && integrator == Integrator::descent) {
-            constexpr double kSmallRate = 1e-7;  // takes no network here far
-            train_quietly(safe, x, target, {kSmallRate, 1, integrator});
-            const double gradient =
-                relative_error(parameters_of(safe), expected) * largest(expected) / kSmallRate;
-            const double change = rate * gradient;
-            EXPECT_LE(error * largest(expected),
-                      4.0 * kEps<TypeParam> * std::max(change, largest(expected)));
-          }
+        ASSERT_GE(outcome.diverged_at, 0) << rate;
+        EXPECT_LT(outcome.diverged_at, 20);
+        ASSERT_EQ(static_cast<std::int64_t>(outcome.loss.size()), outcome.diverged_at + 1);
+        for (const double loss : outcome.loss) {
+          EXPECT_LE(loss, kDivergence * std::max(outcome.loss[0], zero_loss));
+        }
+        // Ending before that step is no divergence, and has the same parameters.
+        const auto safe_outcome =
+            train_quietly(safe, x, target, {rate, outcome.diverged_at, integrator});
+        EXPECT_EQ(safe_outcome.loss, outcome.loss);
+        EXPECT_EQ(safe_outcome.diverged_at, -1);
+        const Matrix<double> last = parameters_of(network);
+        const Matrix<double> expected = parameters_of(safe);
+        const double error = relative_error(last, expected);
+        EXPECT_TRUE(std::isfinite(error));
+        if (std::is_same_v<TypeParam, double> && integrator == Integrator::descent) {
+          constexpr double kSmallRate = 1e-7;  // takes no network here far
+          train_quietly(safe, x, target, {kSmallRate, 1, integrator});
+          const double gradient =
+              relative_error(parameters_of(safe), expected) * largest(expected) / kSmallRate;
+          const double change = rate * gradient;
+          EXPECT_LE(error * largest(expected),
+                    4.0 * kEps<TypeParam> * std::max(change, largest(expected)));
         }
       }
     }
