@@ -35,7 +35,7 @@ void set_product(Transpose transpose, MatrixView<const Real> a, MatrixView<const
 template <class Real>
 std::int64_t PendingUpdates<Real>::capacity(std::int64_t rows, std::int64_t cols,
                                             std::int64_t update_columns) {
-  constexpr std::int64_t kLeastOrder = 8 * kDelayedColumns;
+  constexpr std::int64_t kLeastOrder = 16 * kDelayedColumns;
   const bool pays = 2 * update_columns <= kDelayedColumns && std::min(rows, cols) >= kLeastOrder;
   return pays ? kDelayedColumns : 0;
 }
