@@ -198,6 +198,7 @@ TrainingOutcome train(Network<Real>& network, MatrixView<const Real> x,
     if (step == options.steps) {
       break;
     }
+    monitor.progress(step, options.steps);
     if (monitor.stop_requested()) {
       throw InterruptedError("stopped on request while training a network");
     }
