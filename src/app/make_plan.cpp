@@ -394,6 +394,7 @@ class Planner {
                  {{is_spectral ? "eigenvectors" : "factor", matrix},
                   {"NNGP matrix", all_layers ? matrix : 0},
                   {"blocks of test points", 4 * block_elements * kDouble},
+                  {"panels of products", shared(2 * rows_ * plan_.block * kDouble)},
                   {"covariance of the test points", square_elements * kDouble},
                   {"test samples of rows", options.covariance
                                                ? (largest_local(m_, plan_.block, plan_.grid.rows) +
