@@ -340,8 +340,9 @@ class Planner {
     }
   }
 
-  /// The Gaussian law of f_t. @param shares_eigen  whether other stages leave the eigensystem.
-  void posterior(const PosteriorOptions& options, bool is_spectral, bool shares_eigen) {
+  /// The Gaussian law of f_t.
+  void posterior(const PosteriorOptions& options) {
+    const bool is_spectral = has_spectral_posterior(config_);
     const bool all_layers = options.training == TrainedLayers::all;
     const std::int64_t columns = c_ * (1 + options.samples);
     const std::int64_t paths = c_ * options.samples;
@@ -365,7 +366,7 @@ class Planner {
                     {"starts of the paths", starts}});
       work("posterior factor", n * square() / 3.0, 0.0,
            time_->lookahead_cholesky(n, RealKind::double_precision));
-    } else if (!shares_eigen) {
+    } else if (!posterior_shares_eigensystem(config_)) {
       eigensystem("posterior gram", "posterior eigen", starts);
     }
     if (!config_.regression) {
@@ -385,7 +386,7 @@ class Planner {
              (is_spectral ? 0.0
                           : kConditionSolves * time_->solve(n, 1.0, RealKind::double_precision)));
 
-    plan_.points_per_block = points_per_block(options.covariance, columns);
+    plan_.points_per_block = points_per_block(options);
     const std::int64_t points = plan_.points_per_block;
     const std::int64_t block_elements = local_elements(plan_, n_, points);
     const std::int64_t square_elements = options.covariance ? local_elements(plan_, m_, m_) : 0;
@@ -394,6 +395,7 @@ class Planner {
                  {{is_spectral ? "eigenvectors" : "factor", matrix},
                   {"NNGP matrix", all_layers ? matrix : 0},
                   {"blocks of test points", 4 * block_elements * kDouble},
+                  {"panels of products", shared(2 * rows_ * plan_.block * kDouble)},
                   {"covariance of the test points", square_elements * kDouble},
                   {"test samples of rows", options.covariance
                                                ? (largest_local(m_, plan_.block, plan_.grid.rows) +
@@ -453,12 +455,13 @@ class Planner {
   }
   /// Test points of a block of the posterior: whole blocks of the distribution, so that each stays
   /// with its rank, or all of them where their covariance is asked for.
-  [[nodiscard]] std::int64_t points_per_block(bool covariance, std::int64_t columns) const {
-    if (covariance) {
+  [[nodiscard]] std::int64_t points_per_block(const PosteriorOptions& options) const {
+    if (options.covariance) {
       return std::max<std::int64_t>(1, m_);
     }
     const std::int64_t local = kPointBlockBytes / std::max<std::int64_t>(1, rows_ * kDouble);
-    const std::int64_t replicated = kTrajectoryBytes / (columns * kDouble);
+    const std::int64_t replicated =
+        kTrajectoryBytes / std::max<std::int64_t>(1, c_ * (1 + options.samples) * kDouble);
     const std::int64_t deal = plan_.block * plan_.grid.cols;
     const std::int64_t most = std::min(local / plan_.block, replicated / deal);
     return std::clamp<std::int64_t>(m_, 1, std::max<std::int64_t>(1, most) * deal);
@@ -584,8 +587,7 @@ Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, Plann
     planner.trajectory(*config.dynamics, config.output.predictions);
   }
   if (config.posterior) {
-    planner.posterior(*config.posterior, has_spectral_posterior(config),
-                      posterior_shares_eigensystem(config));
+    planner.posterior(*config.posterior);
   }
   if (config.output.model) {
     planner.model_output();

@@ -100,10 +100,31 @@ template <class Real>
 void CholeskyFactor<Real>::solve_in_place(DistMatrix<Real>& x) const {
   NTKFLOW_EXPECTS(x.grid() == factor_.grid() && x.block() == factor_.block());
   NTKFLOW_EXPECTS(x.rows() == factor_.rows(), x.rows(), factor_.rows());
-  for (const char transpose : {'N', 'T'}) {
-    scalapack::trsm('L', 'L', transpose, 'N', narrow<int>(x.rows(), "matrix rows"),
-                    narrow<int>(x.cols(), "matrix columns"), Real{1}, factor_.local().data,
-                    scalapack::describe(factor_), x.local().data, scalapack::describe(x));
+  const int n = narrow<int>(x.rows(), "matrix rows");
+  const int columns = narrow<int>(x.cols(), "matrix columns");
+  const int width = narrow<int>(x.block(), "block size");
+  const auto desc_l = scalapack::describe(factor_);
+  const auto desc_x = scalapack::describe(x);
+  const Real* l = factor_.local().data;
+  const auto solve_block = [&](char transpose, int k) {
+    scalapack::trsm('L', 'L', transpose, 'N', std::min(width, n - k), columns, Real{1}, l, {k, k},
+                    desc_l, x.local().data, {k, 0}, desc_x);
+  };
+  // Each way a block column of the factor serves one product: what is known leaves the rows below
+  // it, and later what is known below leaves its own rows.
+  for (int k = 0; k < n; k += width) {
+    solve_block('N', k);
+    if (const int next = k + width; next < n) {
+      scalapack::gemm('N', 'N', n - next, columns, width, Real{-1}, l, {next, k}, desc_l,
+                      x.local().data, {k, 0}, desc_x, Real{1}, x.local().data, {next, 0}, desc_x);
+    }
+  }
+  for (int k = (n - 1) / width * width; n > 0 && k >= 0; k -= width) {
+    if (const int next = k + width; next < n) {
+      scalapack::gemm('T', 'N', width, columns, n - next, Real{-1}, l, {next, k}, desc_l,
+                      x.local().data, {next, 0}, desc_x, Real{1}, x.local().data, {k, 0}, desc_x);
+    }
+    solve_block('T', k);
   }
 }
 

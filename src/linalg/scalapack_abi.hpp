@@ -148,16 +148,46 @@ inline void trmm(char side, char triangle, char transpose, char diagonal, int m,
                  desc_a.data(), b, &kFirst, &kFirst, desc_b.data());
 }
 
+/// A part of a matrix, by its first row and column, 0-based.
+struct Corner {
+  int row = 0;
+  int col = 0;
+};
+
+// The same on parts, whose sizes are those of the operation.
+inline void gemm(char transpose_a, char transpose_b, int m, int n, int k, float alpha,
+                 const float* a, Corner at_a, const Descriptor& desc_a, const float* b, Corner at_b,
+                 const Descriptor& desc_b, float beta, float* c, Corner at_c,
+                 const Descriptor& desc_c) {
+  const int first[] = {at_a.row + 1, at_a.col + 1, at_b.row + 1,
+                       at_b.col + 1, at_c.row + 1, at_c.col + 1};
+  NTKFLOW_PSGEMM(&transpose_a, &transpose_b, &m, &n, &k, &alpha, a, &first[0], &first[1],
+                 desc_a.data(), b, &first[2], &first[3], desc_b.data(), &beta, c, &first[4],
+                 &first[5], desc_c.data());
+}
+inline void gemm(char transpose_a, char transpose_b, int m, int n, int k, double alpha,
+                 const double* a, Corner at_a, const Descriptor& desc_a, const double* b,
+                 Corner at_b, const Descriptor& desc_b, double beta, double* c, Corner at_c,
+                 const Descriptor& desc_c) {
+  const int first[] = {at_a.row + 1, at_a.col + 1, at_b.row + 1,
+                       at_b.col + 1, at_c.row + 1, at_c.col + 1};
+  NTKFLOW_PDGEMM(&transpose_a, &transpose_b, &m, &n, &k, &alpha, a, &first[0], &first[1],
+                 desc_a.data(), b, &first[2], &first[3], desc_b.data(), &beta, c, &first[4],
+                 &first[5], desc_c.data());
+}
 inline void trsm(char side, char triangle, char transpose, char diagonal, int m, int n, float alpha,
-                 const float* a, const Descriptor& desc_a, float* b, const Descriptor& desc_b) {
-  NTKFLOW_PSTRSM(&side, &triangle, &transpose, &diagonal, &m, &n, &alpha, a, &kFirst, &kFirst,
-                 desc_a.data(), b, &kFirst, &kFirst, desc_b.data());
+                 const float* a, Corner at_a, const Descriptor& desc_a, float* b, Corner at_b,
+                 const Descriptor& desc_b) {
+  const int first[] = {at_a.row + 1, at_a.col + 1, at_b.row + 1, at_b.col + 1};
+  NTKFLOW_PSTRSM(&side, &triangle, &transpose, &diagonal, &m, &n, &alpha, a, &first[0], &first[1],
+                 desc_a.data(), b, &first[2], &first[3], desc_b.data());
 }
 inline void trsm(char side, char triangle, char transpose, char diagonal, int m, int n,
-                 double alpha, const double* a, const Descriptor& desc_a, double* b,
-                 const Descriptor& desc_b) {
-  NTKFLOW_PDTRSM(&side, &triangle, &transpose, &diagonal, &m, &n, &alpha, a, &kFirst, &kFirst,
-                 desc_a.data(), b, &kFirst, &kFirst, desc_b.data());
+                 double alpha, const double* a, Corner at_a, const Descriptor& desc_a, double* b,
+                 Corner at_b, const Descriptor& desc_b) {
+  const int first[] = {at_a.row + 1, at_a.col + 1, at_b.row + 1, at_b.col + 1};
+  NTKFLOW_PDTRSM(&side, &triangle, &transpose, &diagonal, &m, &n, &alpha, a, &first[0], &first[1],
+                 desc_a.data(), b, &first[2], &first[3], desc_b.data());
 }
 
 }  // namespace ntkflow::scalapack

@@ -149,6 +149,25 @@ class LawTest(PosteriorCase):
             np.testing.assert_allclose(result["mean"][-1], self.y[: self.M], atol=BOUND)
 
 
+    def test_test_points_in_several_blocks(self):
+        # 1,000 x 8 bytes a column: one rank takes 8,320 points at a time.
+        data = (
+            'format = "synthetic"\nkind = "gaussian"\nsize = 1000\ntest_size = 9000\n'
+            'dimension = 5\ntarget = "x1*x2"\n'
+        )
+        result = self.law_of(
+            data=data, kernel='type = "nngp"\n', regression="ridge = 0.01\n", posterior="",
+            output='file = "out.h5"\ngram = true\n',
+        )
+        with h5py.File(self.folder / "out.h5") as file:
+            kernel, cross = file["kernel/train_train"][...], file["kernel/test_train"][...]
+            prior, prediction = file["kernel/test_diagonal"][...], file["regression/test_prediction"][...]
+        solved = np.linalg.solve(kernel + 0.01 * np.eye(1000), cross.T)
+        variance = prior - (cross.T * solved).sum(0)
+        np.testing.assert_allclose(result["variance"][0], variance, rtol=0, atol=BOUND)
+        np.testing.assert_allclose(result["mean"][0], prediction, rtol=0, atol=BOUND)
+
+
 class PathTest(PosteriorCase):
     SAMPLES = 500
 

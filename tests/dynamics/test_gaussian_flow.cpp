@@ -312,7 +312,12 @@ TEST(GaussianFlowTest, TrainingTheLastLayerOnlyTakesVariance) {
 TEST(GaussianFlowTest, BlocksOfTestPointsMakeTheWhole) {
   for (const GridShape shape : test::all_grids(Communicator::world().size())) {
     const Grid grid = ProcessGrid::create(Communicator::world(), shape);
-    const GaussianFlow flow = make_flow(grid, TrainedLayers::all, 0.0, Engine::spectral);
+    PathStarts paths{Matrix<double>(kTest, 1), Matrix<double>(kTrain, 1)};
+    for (std::int64_t i = 0; i < kTest; ++i) {
+      paths.test(i, 0) = static_cast<double>(i);  // a path without residual stays where it starts
+    }
+    const GaussianFlow flow =
+        make_flow(grid, TrainedLayers::all, 0.0, Engine::spectral, std::move(paths));
     const GaussianLaw whole = flow.law(make_block(flow, grid, TrainedLayers::all, 0, kTest), 7.0);
     const std::int64_t step = kBlock * shape.cols;
     for (std::int64_t begin = 0; begin < kTest; begin += step) {
@@ -322,6 +327,7 @@ TEST(GaussianFlowTest, BlocksOfTestPointsMakeTheWhole) {
       for (std::int64_t i = begin; i < end; ++i) {
         const auto position = static_cast<std::size_t>(i);
         EXPECT_NEAR(part.mean(i - begin, 1), whole.mean(i, 1), kBound);
+        EXPECT_EQ(part.paths(i - begin, 0), static_cast<double>(i));
         EXPECT_NEAR(part.variance[position - static_cast<std::size_t>(begin)],
                     whole.variance[position], kBound);
       }

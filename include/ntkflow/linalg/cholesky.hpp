@@ -39,8 +39,10 @@ class CholeskyFactor {
   /// scaled by a power of two, so that neither tiny nor huge ones leave its range. Collective over
   /// the grid. Cost: reads the factor twice per 64 columns.
   [[nodiscard]] Matrix<double> solve(const Matrix<double>& b) const;
-  /// X becomes A^-1 X, for the many columns of a block-cyclic matrix [n x k] of the factor's grid
-  /// and block size (p?trsm, in Real). Collective over the grid.
+  /// X becomes A^-1 X, in Real, for the many columns of a block-cyclic matrix [n x k] of the
+  /// factor's grid and block size. Collective over the grid. Cost: 2 n^2 k flop, by p?gemm on block
+  /// columns of the factor: with n = 4,000 and k = 2,000 on one and two processes p?trsm on the
+  /// whole took 1.1 to 5 times as long, most on 1 x 2 processes.
   void solve_in_place(DistMatrix<Real>& x) const;
   /// X becomes L X. Collective over the grid.
   void multiply_lower(DistMatrix<Real>& x) const;
