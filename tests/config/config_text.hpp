@@ -23,6 +23,27 @@ struct ConfigText {
   }
 };
 
+/// An experiment's configuration, table by table; as in ConfigText each has a body that does.
+struct ExperimentText {
+  std::string data = "format = \"synthetic\"\nkind = \"circle\"\nsize = 4\ntest_size = 3\n";
+  std::string kernel;
+  std::string network = "widths = [8, 16]\nlearning_rate = 0.5\nsteps = 3\n";
+  std::string experiment = "name = \"kernel-convergence\"\n";
+  std::string output = "file = \"out.h5\"\n";
+  std::string more;
+
+  [[nodiscard]] ConfigSource source(const std::string& study = "",
+                                    const std::vector<std::string>& settings = {}) const {
+    return {"[data]\n" + data + "[kernel]\n" + kernel + "[network]\n" + network + "[experiment]\n" +
+                experiment + "[output]\n" + output + more,
+            "/runs/run.toml",
+            settings,
+            {},
+            ConfigPurpose::experiment,
+            study};
+  }
+};
+
 inline RunConfig parse(const std::string& text, const std::vector<std::string>& settings = {}) {
   return parse_config({text, "/runs/run.toml", settings, {}});
 }
@@ -81,6 +102,22 @@ inline void expect_same(const ActivationSpec& a, const ActivationSpec& b) {
     EXPECT_EQ(a.parameters[i].name, b.parameters[i].name);
     EXPECT_EQ(a.parameters[i].values, b.parameters[i].values);
   }
+}
+
+inline void expect_same(const ExperimentOptions& a, const ExperimentOptions& b) {
+  EXPECT_EQ(a.study, b.study);
+  EXPECT_EQ(a.network.widths, b.network.widths);
+  EXPECT_EQ(a.network.draws, b.network.draws);
+  EXPECT_EQ(a.network.seed, b.network.seed);
+  EXPECT_EQ(a.network.precision, b.network.precision);
+  EXPECT_EQ(a.network.learning_rate, b.network.learning_rate);
+  EXPECT_EQ(a.network.steps, b.network.steps);
+  EXPECT_EQ(a.network.method, b.network.method);
+  EXPECT_EQ(a.network.unstable, b.network.unstable);
+  EXPECT_EQ(a.points, b.points);
+  EXPECT_EQ(a.quantiles, b.quantiles);
+  EXPECT_EQ(a.component, b.component);
+  EXPECT_EQ(a.amplitude, b.amplitude);
 }
 
 /// Member by member, bit for bit; effective_toml as well.
@@ -143,6 +180,10 @@ inline void expect_same(const RunConfig& a, const RunConfig& b) {
   if (a.spectrum) {
     EXPECT_EQ(a.spectrum->count, b.spectrum->count);
     EXPECT_EQ(a.spectrum->vectors, b.spectrum->vectors);
+  }
+  ASSERT_EQ(a.experiment.has_value(), b.experiment.has_value());
+  if (a.experiment) {
+    expect_same(*a.experiment, *b.experiment);
   }
   EXPECT_EQ(a.output.file, b.output.file);
   EXPECT_EQ(a.output.predictions, b.output.predictions);

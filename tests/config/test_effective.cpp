@@ -77,10 +77,18 @@ TEST(EffectiveTest, ReadsBackAsTheSameRun) {
 
 TEST(EffectiveTest, HoldsEveryKeyThatThereIs) {
   std::set<std::string> printed;
+  std::vector<std::string> texts;
   for (const std::string& text : samples()) {
-    const RunConfig run = parse(text);
+    texts.push_back(parse(text).effective_toml);
+  }
+  for (const std::string& study : study_names()) {
+    ExperimentText text;
+    text.experiment = "";
+    texts.push_back(parse_config(text.source(study)).effective_toml);
+  }
+  for (const std::string& text : texts) {
     std::string word;
-    for (const char c : run.effective_toml) {
+    for (const char c : text) {
       if ((c >= 'a' && c <= 'z') || c == '_') {
         word += c;
       } else {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -9,24 +10,39 @@ namespace {
 
 const std::string kInputs = NTKFLOW_TEST_INPUTS;
 
+/// Configurations of studies are called as the study and do without its name.
+std::string study_of(const std::string& file) {
+  const std::string stem = std::filesystem::path(file).stem();
+  const auto studies = study_names();
+  return std::find(studies.begin(), studies.end(), stem) == studies.end() ? "" : stem;
+}
+
+ConfigPurpose purpose_of(const std::string& file) {
+  return study_of(file).empty() ? ConfigPurpose::run : ConfigPurpose::experiment;
+}
+
 RunConfig parse_input(const std::string& name) {
   const std::string path = kInputs + "/" + name;
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
-  return parse_config({text.str(), path, {}, {}});
+  return parse_config({text.str(), path, {}, {}, purpose_of(name), study_of(name)});
 }
 
 TEST(InputsTest, AllConfigurationsAreValid) {
   int found = 0;
+  std::int64_t studies = 0;
   for (const auto& entry : std::filesystem::directory_iterator(kInputs)) {
     if (entry.path().extension() == ".toml") {
       SCOPED_TRACE(entry.path());
       const RunConfig run = parse_input(entry.path().filename());
-      expect_same(parse_config({run.effective_toml, "", {}, {}}), run);
-      ++found;
+      const ConfigPurpose purpose = purpose_of(entry.path().filename());
+      expect_same(parse_config({run.effective_toml, "", {}, {}, purpose, ""}), run);
+      found += purpose == ConfigPurpose::run ? 1 : 0;
+      studies += purpose == ConfigPurpose::experiment ? 1 : 0;
     }
   }
   EXPECT_GE(found, 6);
+  EXPECT_EQ(studies, std::ssize(study_names()));
 }
 
 TEST(InputsTest, SampleIsTheMainJob) {
