@@ -116,11 +116,14 @@ void write_network(ResultFile& file, const NetworkOptions& options, double stabl
   file.attribute("/network", "steps", options.steps);
   file.attribute("/network", "method",
                  std::string(options.method == TrainingMethod::flow ? "flow" : "descent"));
+  // Axes of its own: readers of netCDF find those of the group and of groups around it only.
+  file.scale("/network/width", "units of a hidden layer", std::span(options.widths));
+  write_index_scale(file, "/network/draw", "network of each width", options.draws);
   file.write({"/network/diverged_at",
               "step after which a network had diverged; -1: none",
               "1",
               {std::ssize(options.widths), options.draws},
-              {"/experiment/width", "/experiment/draw"}},
+              {"/network/width", "/network/draw"}},
              result.diverged_at);
 }
 

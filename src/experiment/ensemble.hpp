@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <ntkflow/base/monitor.hpp>
+#include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/dist/communicator.hpp>
 #include <ntkflow/experiment/study.hpp>
 #include <ntkflow/finite/ensemble.hpp>
@@ -53,6 +57,10 @@ class DrawTable {
     return std::span(values_).subspan(width * count, count);
   }
 
+  /// Collective over comm: a table on every rank, or a failure of all.
+  static DrawTable create(const Communicator& comm, const NetworkOptions& options,
+                          std::int64_t size);
+
   /// Makes the table whole on every rank; exactly one summand of each value is not zero, so that
   /// the bits do not depend on the number of ranks. Collective over comm.
   void complete(const Communicator& comm) {
@@ -93,6 +101,20 @@ class StudyProgress : public Monitor {
 /// when the monitor asks to stop before a network.
 void for_each_draw(const Communicator& comm, const NetworkOptions& options, Monitor& monitor,
                    const std::function<void(const Draw&, Monitor&)>& work);
+
+/// What make() returns on each rank; where it throws on one, all throw. `make` does not
+/// communicate. Collective over comm.
+template <class Make>
+auto prepared(const Communicator& comm, Make&& make) {
+  std::optional<std::invoke_result_t<Make>> result;
+  collectively(comm, [&] { result.emplace(make()); });
+  return std::move(*result);
+}
+
+inline DrawTable DrawTable::create(const Communicator& comm, const NetworkOptions& options,
+                                   std::int64_t size) {
+  return prepared(comm, [&] { return DrawTable(options, size); });
+}
 
 /// [d x n] rounded to the networks' precision. Local.
 template <class Real>

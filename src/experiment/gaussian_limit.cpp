@@ -114,14 +114,14 @@ StudyResult gaussian_limit(const Communicator& comm, const StudyProblem& problem
   const std::int64_t points = problem.options.points;
   const auto angle = angles(points, -std::numbers::pi, std::numbers::pi);
   const Matrix<double> circle = on_circle(angle);
-  const LimitingLaw limit(problem, circle);
+  const LimitingLaw limit = prepared(comm, [&] { return LimitingLaw(problem, circle); });
   const std::vector<double> limit_time{options.learning_rate * static_cast<double>(options.steps),
                                        std::numeric_limits<double>::infinity()};
   const GaussianLaw prior = limit.at(0.0);
 
-  DrawTable before(options, points);
-  DrawTable after(options, points);
-  DrawTable diverged(options, 1);
+  DrawTable before = DrawTable::create(comm, options, points);
+  DrawTable after = DrawTable::create(comm, options, points);
+  DrawTable diverged = DrawTable::create(comm, options, 1);
   const Matrix<Real> circle_x = rounded<Real>(circle);
   for_each_draw(comm, options, monitor, [&](const Draw& draw, Monitor& progress) {
     Network<Real> network(problem.architecture, {2, draw.width, 1}, draw.id);

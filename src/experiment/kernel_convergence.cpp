@@ -86,12 +86,13 @@ StudyResult kernel_convergence(const Communicator& comm, const StudyProblem& pro
   const auto angle = angles(points, -std::numbers::pi, std::numbers::pi);
   const Matrix<double> circle = on_circle(angle);
   const Matrix<double> anchor = on_circle({0.0});
-  const Matrix<double> between =
-      whole(LimitingKernel(problem.architecture).between(KernelType::ntk, anchor, circle));
+  const Matrix<double> between = prepared(comm, [&] {
+    return whole(LimitingKernel(problem.architecture).between(KernelType::ntk, anchor, circle));
+  });
   const std::vector<double> limit(between.data(), between.data() + points);
 
-  DrawTable kernel(options, 2 * points);
-  DrawTable diverged(options, 1);
+  DrawTable kernel = DrawTable::create(comm, options, 2 * points);
+  DrawTable diverged = DrawTable::create(comm, options, 1);
   const Matrix<Real> circle_x = rounded<Real>(circle);
   const Matrix<Real> anchor_x = rounded<Real>(anchor);
   for_each_draw(comm, options, monitor, [&](const Draw& draw, Monitor& progress) {

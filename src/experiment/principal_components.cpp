@@ -77,14 +77,14 @@ StudyResult principal_components(const Communicator& comm, const StudyProblem& p
   const double amplitude = problem.options.amplitude;
   const std::int64_t n = problem.x.cols();
   const std::int64_t moments = options.steps + 1;
-  const Components components = leading_components(problem);
+  const Components components = prepared(comm, [&] { return leading_components(problem); });
   const std::int64_t learned = problem.options.component - 1;
   const double* component = components.vector.column(learned);
   const double lambda = components.value[static_cast<std::size_t>(learned)];
 
-  DrawTable along(options, moments);
-  DrawTable across(options, moments);
-  DrawTable diverged(options, 1);
+  DrawTable along = DrawTable::create(comm, options, moments);
+  DrawTable across = DrawTable::create(comm, options, moments);
+  DrawTable diverged = DrawTable::create(comm, options, 1);
   const Matrix<Real> x = rounded<Real>(problem.x);
   for_each_draw(comm, options, monitor, [&](const Draw& draw, Monitor& progress) {
     Network<Real> network(problem.architecture, {problem.x.rows(), draw.width, 1}, draw.id);

@@ -34,8 +34,14 @@ TrainingOutcome train_draw(Network<Real>& network, const StudyProblem& problem,
                            const Matrix<double>& target, const Draw& draw, DrawTable& diverged,
                            const TrainingVisit& visit, Monitor& monitor) {
   const Matrix<Real> x = rounded<Real>(problem.x);
-  TrainingOutcome outcome = train<Real>(network, x.view(), target,
-                                        training_options(problem.options.network), visit, monitor);
+  const TrainingOptions options = training_options(problem.options.network);
+  const TrainingVisit report = [&](std::int64_t step, const Matrix<double>& f) {
+    monitor.progress(step, options.steps);
+    if (visit) {
+      visit(step, f);
+    }
+  };
+  TrainingOutcome outcome = train<Real>(network, x.view(), target, options, report, monitor);
   if (outcome.loss.empty()) {
     throw NumericalError("a network of width " + std::to_string(draw.width) +
                          " is not finite at its start; reduce kernel.weight_variance or depth");

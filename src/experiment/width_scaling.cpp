@@ -133,11 +133,11 @@ std::array<double, kQuantityCount> measure(const StudyProblem& problem, const Li
 template <class Real>
 StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem, Monitor& monitor) {
   const NetworkOptions& options = problem.options.network;
-  const Limit limit(problem);
+  const Limit limit = prepared(comm, [&] { return Limit(problem); });
   const auto theories = quantities(problem.architecture.activation);
   constexpr auto kCount = static_cast<std::int64_t>(kQuantityCount);
-  DrawTable measured(options, kCount);
-  DrawTable diverged(options, 1);
+  DrawTable measured = DrawTable::create(comm, options, kCount);
+  DrawTable diverged = DrawTable::create(comm, options, 1);
   for_each_draw(comm, options, monitor, [&](const Draw& draw, Monitor& progress) {
     const auto values = measure<Real>(problem, limit, draw, diverged, progress);
     std::copy(values.begin(), values.end(), measured.of(draw).begin());

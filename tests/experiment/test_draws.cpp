@@ -54,6 +54,23 @@ TEST_F(DrawsTest, EveryNetworkIsTrainedOnceAndTheWidestFirst) {
   EXPECT_EQ(members.size(), options.widths.size() * 4);
 }
 
+TEST_F(DrawsTest, WhatOneRankCannotPrepareFailsOnAll) {
+  const auto make = [&]() -> int {
+    if (world.rank() == world.size() - 1) {
+      throw ResourceError("no memory here");
+    }
+    return 1;
+  };
+  ExitCode code = ExitCode::success;
+  try {
+    prepared(world, make);
+  } catch (const Error& error) {
+    code = error.exit_code();
+  }
+  EXPECT_EQ(code, ExitCode::resources);
+  EXPECT_EQ(prepared(world, [] { return 7; }), 7);
+}
+
 // Networks do not depend on what else there is.
 TEST_F(DrawsTest, ANetworkIsTheSameInEveryStudy) {
   NetworkOptions options = three_widths();

@@ -433,6 +433,31 @@ TEST_F(StudyTest, StopsOnAllRanks) {
   }
 }
 
+/// Counts how often progress grew.
+class Steps : public Monitor {
+ public:
+  void progress(std::int64_t done, std::int64_t /*total*/) override {
+    EXPECT_GE(done, last_);
+    grown += done > last_ ? 1 : 0;
+    last_ = done;
+  }
+  int grown = 0;
+
+ private:
+  std::int64_t last_ = 0;
+};
+
+// Networks of the default studies take minutes each.
+TEST_F(StudyTest, ProgressGrowsWhileANetworkIsTrained) {
+  for (const Study study : kAllStudies) {
+    StudyProblem problem = tiny_problem(study);
+    problem.options.network.steps = 20;
+    Steps monitor;
+    run_study(world, problem, monitor);
+    EXPECT_GE(monitor.grown, 20);
+  }
+}
+
 TEST_F(StudyTest, StableRateIsTheEdgeOfStability) {
   const StudyProblem problem = tiny_problem(Study::width_scaling);
   const Matrix<double> kernel =
