@@ -19,8 +19,8 @@ struct RankFlag {
 void check_mpi(int code, const char* call);
 
 /// An MPI communicator. Owns it when made by `duplicate`, `split` or `split_by_node`; `world()`,
-/// `self()` and `borrow` do not. Buffers may exceed 2^31 bytes: transfers are cut into pieces that MPI's 32-bit
-/// counts can express.
+/// `self()` and `borrow` do not. Buffers may exceed 2^31 bytes: transfers are cut into pieces that
+/// MPI's 32-bit counts can express.
 class Communicator {
  public:
   /// MPI_COMM_WORLD, not owned. Local.
