@@ -32,6 +32,13 @@ inline StudyProblem tiny_problem(Study study) {
   problem.options.points = 5;
   problem.architecture = {3, {"erf", {}}, 1.5, 0.01, FirstLayer::normalised};
   problem.x = normal_samples(2, 6, 0);
+  if (study == Study::gaussian_limit) {  // on the unit circle
+    for (std::int64_t i = 0; i < problem.x.cols(); ++i) {
+      const double norm = std::hypot(problem.x(0, i), problem.x(1, i));
+      problem.x(0, i) /= norm;
+      problem.x(1, i) /= norm;
+    }
+  }
   problem.test_x = normal_samples(2, 4, 1);
   problem.y = Matrix<double>(6, 1);
   for (std::int64_t i = 0; i < 6; ++i) {

@@ -38,6 +38,13 @@ const std::vector<double>& data_of(const StudyResult& result, const std::string&
   throw std::out_of_range(path);
 }
 
+/// The values of a scale as reals.
+std::vector<double> reals(const StudyAxis& axis) {
+  return std::visit(
+      [](const auto& values) { return std::vector<double>(values.begin(), values.end()); },
+      axis.values);
+}
+
 /// Every number of a result, in order.
 std::vector<double> all_numbers(const StudyResult& result) {
   std::vector<double> numbers;
@@ -45,7 +52,7 @@ std::vector<double> all_numbers(const StudyResult& result) {
     numbers.insert(numbers.end(), values.begin(), values.end());
   };
   for (const StudyAxis& axis : result.axes) {
-    add(axis.values);
+    add(reals(axis));
   }
   for (const StudyData& data : result.data) {
     add(data.values);
@@ -75,9 +82,9 @@ bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
 void expect_sound(const StudyResult& result) {
   std::map<std::string, std::int64_t> extent{{"/train_sample", 6}};
   for (const StudyAxis& axis : result.axes) {
-    EXPECT_TRUE(extent.emplace(axis.path, std::ssize(axis.values)).second) << axis.path;
+    EXPECT_TRUE(extent.emplace(axis.path, std::ssize(reals(axis))).second) << axis.path;
     EXPECT_FALSE(axis.long_name.empty()) << axis.path;
-    for (const double value : axis.values) {
+    for (const double value : reals(axis)) {
       EXPECT_TRUE(std::isfinite(value) ||
                   (axis.path == "/experiment/limit_time" && value == kInfinity))
           << axis.path;

@@ -36,6 +36,10 @@ def draw_width_scaling(result: Result) -> Figure | None:
     for i, name in enumerate(names):
         axes = figure.add_subplot(grid[i // columns, i % columns])
         draw_points(axes, width, value[i], i == 0)
+        axes.set_title(TITLES.get(name, name.replace("_", " ")))
+        axes.set_xlabel("width" if i // columns == rows - 1 else "")
+        if slope[i] == 0 and error[i] == 0:  # no line could be fitted
+            continue
         fit = 2 ** (intercept[i] + slope[i] * np.log2(width))
         middle = np.exp(np.mean(np.log(fit)) - theory[i] * np.mean(np.log(width)))
         axes.plot(width, fit, color=style.VERMILLION, label=f"fit, slope {signed(slope[i])} ± {error[i]:.2f}")
@@ -46,8 +50,6 @@ def draw_width_scaling(result: Result) -> Figure | None:
             linestyle="--",
             label=f"theory, slope {signed(theory[i])}",
         )
-        axes.set_title(TITLES.get(name, name.replace("_", " ")))
-        axes.set_xlabel("width" if i // columns == rows - 1 else "")
         axes.legend(loc="lower left" if slope[i] < 0 else "upper left")
     return figure
 
