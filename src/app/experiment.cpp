@@ -57,18 +57,6 @@ Matrix<double> all_samples(const Dataset& dataset, Split split) {
   return dataset.load<double>(split, positions).x;
 }
 
-/// Floating-point operations of training all networks: 6 per parameter, sample and step.
-double training_flop(const RunConfig& config, const StudyShape& shape) {
-  const NetworkOptions& network = config.experiment->network;
-  const auto real = [](std::int64_t size) { return static_cast<double>(size); };
-  const double hidden = real(config.kernel.architecture.depth - 2);
-  double parameters = 0.0;
-  for (const std::int64_t width : network.widths) {
-    parameters += real(width) * (real(shape.dimension + 1) + hidden * real(width));
-  }
-  return 6.0 * parameters * real(shape.train_size) * real(network.draws) * real(network.steps);
-}
-
 /// Says where the learning rate stands beside the largest stable one, or refuses it.
 void check_learning_rate(const RunConfig& config, double stable, Report& report) {
   const NetworkOptions& network = config.experiment->network;
@@ -191,7 +179,6 @@ void run_and_write(const Communicator& comm, const CommandLine& line, const RunC
     dataset.emplace(comm, config.data, report);
     problem.x = all_samples(*dataset, Split::train);
     problem.y = dataset->split(Split::train).target.clone();
-    problem.label = dataset->split(Split::train).label;
     problem.test_x = all_samples(*dataset, Split::test);
   });
   write_provenance(file, comm, line.text, {1, comm.size()}, 0, threads);
@@ -203,11 +190,13 @@ void run_and_write(const Communicator& comm, const CommandLine& line, const RunC
   double stable = 0.0;
   report.phase({"limiting kernel"},
                [&] { collectively(comm, [&] { stable = stable_learning_rate(problem); }); });
+  stable = comm.min(stable);  // one number, by which all ranks decide
   check_learning_rate(config, stable, report);
   const StudyShape shape{problem.x.cols(), problem.test_x.cols(), problem.x.rows(),
                          problem.y.cols()};
-  const StudyResult result = report.phase({"networks", training_flop(config, shape)},
-                                          [&] { return run_study(comm, problem, report); });
+  const StudyResult result =
+      report.phase({"networks", study_flop(*config.experiment, problem.architecture, shape)},
+                   [&] { return run_study(comm, problem, report); });
   report_divergence(problem.options.network, result, report);
   for (const std::string& text : result.lines) {
     report.line("  " + text);
@@ -219,6 +208,8 @@ void run_and_write(const Communicator& comm, const CommandLine& line, const RunC
   report.phase({"write"}, [&] {
     write_result(file, config, stable, result);
     file.attribute("/timing", "peak_resident_bytes", peak);
+    file.attribute("/timing", "planned_bytes",
+                   study_bytes(*config.experiment, problem.architecture, shape));
     write_timing(file, report.phases());
     file.commit();
   });
@@ -232,7 +223,10 @@ void experiment(const Communicator& comm, const CommandLine& line) {
   watch_stop_signals();
   Report report(comm, line);
   const RunConfig config = read_config(comm, line);
-  const int threads = choose_threads(comm, config.parallel, report);
+  // One thread for each network, so that sums are made in one order on any number of ranks.
+  ParallelOptions parallel = config.parallel;
+  parallel.threads = parallel.threads.value_or(1);
+  const int threads = choose_threads(comm, parallel, report);
   report.detail(config.effective_toml);
   StudyShape shape;
   collectively(comm, [&] {
@@ -241,7 +235,8 @@ void experiment(const Communicator& comm, const CommandLine& line) {
   });
   const AvailableMemory memory = least_available_memory(comm);
   collectively(comm, [&] { check_memory(config, shape, memory); });
-  check_output(comm, config.output.file, line.overwrite, 1 << 20,
+  check_output(comm, config.output.file, line.overwrite,
+               (1 << 20) + study_file_bytes(*config.experiment),
                input_files(line.file, config.data));
 
   const NetworkOptions& network = config.experiment->network;

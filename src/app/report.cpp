@@ -235,15 +235,20 @@ std::string Report::timing_table() const {
     total += phase.seconds;
     predicted += phase.planned.seconds;
   }
-  std::string table = fmt::format("  {:<18} {:>10} {:>10} {:>7} {:>10} {:>10} {:>10}\n", "phase",
-                                  "seconds", "predicted", "share", "GFLOP", "GFLOP/s", "MiB");
+  // A command without a plan predicts nothing.
+  const auto prediction = [&](double seconds) {
+    return predicted > 0.0 ? fmt::format(" {:10.3f}", seconds) : std::string();
+  };
+  std::string table =
+      fmt::format("  {:<18} {:>10}{} {:>7} {:>10} {:>10} {:>10}\n", "phase", "seconds",
+                  predicted > 0.0 ? "  predicted" : "", "share", "GFLOP", "GFLOP/s", "MiB");
   for (const auto& [planned, seconds] : phases_) {
-    table += fmt::format("  {:<18} {:10.3f} {:10.3f} {:6.1f}% {:10.1f} {:10.1f} {:10.1f}\n",
-                         planned.phase, seconds, planned.seconds, 100.0 * seconds / total,
+    table += fmt::format("  {:<18} {:10.3f}{} {:6.1f}% {:10.1f} {:10.1f} {:10.1f}\n", planned.phase,
+                         seconds, prediction(planned.seconds), 100.0 * seconds / total,
                          planned.flop * 1e-9, seconds > 0.0 ? planned.flop / seconds * 1e-9 : 0.0,
                          planned.bytes / 0x1p20);
   }
-  return table + fmt::format("  {:<18} {:10.3f} {:10.3f}", "total", total, predicted);
+  return table + fmt::format("  {:<18} {:10.3f}{}", "total", total, prediction(predicted));
 }
 
 std::string format_bytes(double bytes) {

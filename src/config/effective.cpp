@@ -139,7 +139,6 @@ void write_kernel(Writer& out, const KernelOptions& kernel) {
     out.value("weight_variance", architecture.weight_variance);
     out.value("bias_variance", architecture.bias_variance);
   }
-  out.name("evaluation", kEvaluationPaths, kernel.evaluation);
 }
 
 std::string times_text(const std::vector<double>& times, const std::optional<TimeGrid>& grid) {
@@ -237,6 +236,9 @@ std::string effective_toml(const RunConfig& run, const TimeGrids& grids) {
   Writer out;
   write_data(out, run.data);
   write_kernel(out, run.kernel);
+  if (!run.experiment) {
+    out.name("evaluation", kEvaluationPaths, run.kernel.evaluation);
+  }
   write_stages(out, run, grids);
   if (run.experiment) {
     write_experiment(out, *run.experiment);

@@ -69,6 +69,7 @@ void check_study(const RunConfig& run, const TableReader& kernel, const TableRea
       }
     }
   };
+  refuse(kernel, {"evaluation"});
   refuse(output, {"predictions", "gram", "gram_depths", "model"});
   refuse(parallel, {"grid", "block_size"});
   if (run.kernel.type != KernelType::ntk) {

@@ -77,7 +77,7 @@ class DrawTable {
   std::vector<double> values_;
 };
 
-/// Shows how much of a rank's networks is done, each weighed by its parameters.
+/// Shows how much of a rank's networks is done, each weighed by the square of its width.
 class StudyProgress : public Monitor {
  public:
   StudyProgress(Monitor& outer, double total) : outer_(&outer), total_(total) {}

@@ -54,39 +54,51 @@ class LimitingLaw {
   GaussianFlow::Block block_;
 };
 
-/// How far an ensemble is from the law, in standard errors: the largest over the points where the
-/// law leaves networks free.
+/// How far an ensemble is from the law, in standard errors, over the points where the law leaves
+/// networks free.
 struct Distances {
-  double quantile = 0.0;
-  double mean = 0.0;
-  double variance = 0.0;
+  double quantile = 0.0;  ///< of the part of points below a quantile: the farthest level
+  double mean = 0.0;      ///< at the farthest point
+  double variance = 0.0;  ///< of the mean square of (f - mean) / deviation
+  std::int64_t points = 0;
 };
 
-Distances distances(DrawTable& networks, std::size_t width, const GaussianLaw& law,
-                    const GaussianLaw& prior, const std::vector<double>& levels) {
-  Distances largest;
+Distances distances(DrawTable& networks, std::size_t width, std::int64_t draws,
+                    const GaussianLaw& law, const GaussianLaw& prior,
+                    const std::vector<double>& levels) {
+  Distances result;
+  // Points of one network are not independent, networks are: each gives one number to a mean over
+  // networks, whose spread says how well the mean is known.
+  std::vector<double> squares(static_cast<std::size_t>(draws));
+  std::vector<std::vector<double>> below(levels.size(), squares);
   for (std::size_t point = 0; point < law.variance.size(); ++point) {
     const double deviation = std::sqrt(law.variance[point]);
     if (!(deviation > kDetermined * std::sqrt(prior.variance[point]))) {
       continue;
     }
-    const auto values = networks.across_draws(width, static_cast<std::int64_t>(point));
-    const auto draws = static_cast<double>(values.size());
-    const double centre = law.mean.data()[point];
-    largest.mean =
-        std::max(largest.mean, std::abs(mean(values) - centre) / (deviation / std::sqrt(draws)));
-    const double ratio = standard_deviation(values) / deviation;
-    largest.variance =
-        std::max(largest.variance, std::abs(ratio * ratio - 1.0) / std::sqrt(2.0 / (draws - 1.0)));
-    for (const double level : levels) {
-      const double quantile = centre + normal_quantile(level) * deviation;
-      const auto below = static_cast<double>(std::count_if(
-          values.begin(), values.end(), [&](double value) { return value < quantile; }));
-      largest.quantile = std::max(largest.quantile, std::abs(below / draws - level) /
-                                                        std::sqrt(level * (1.0 - level) / draws));
+    ++result.points;
+    double sum = 0.0;
+    for (std::size_t draw = 0; draw < squares.size(); ++draw) {
+      const double z =
+          (networks.of(width, static_cast<std::int64_t>(draw))[point] - law.mean.data()[point]) /
+          deviation;
+      sum += z;
+      squares[draw] += z * z;
+      for (std::size_t level = 0; level < levels.size(); ++level) {
+        below[level][draw] += z < normal_quantile(levels[level]) ? 1.0 : 0.0;
+      }
+    }
+    result.mean = std::max(result.mean, std::abs(sum) / std::sqrt(static_cast<double>(draws)));
+  }
+  if (result.points > 0) {
+    const auto points = static_cast<double>(result.points);
+    result.variance = distance_in_errors(squares, points);
+    for (std::size_t level = 0; level < levels.size(); ++level) {
+      result.quantile =
+          std::max(result.quantile, distance_in_errors(below[level], points * levels[level]));
     }
   }
-  return largest;
+  return result;
 }
 
 void check_on_circle(const Matrix<double>& x) {
@@ -156,10 +168,10 @@ StudyResult gaussian_limit(const Communicator& comm, const StudyProblem& problem
   Distances widest;
   const GaussianLaw at_end = limit.at(limit_time.front());
   for (std::size_t width = 0; width < options.widths.size(); ++width) {
-    widest = distances(after, width, at_end, prior, levels);
+    widest = distances(after, width, options.draws, at_end, prior, levels);
     result.lines.push_back(fmt::format(
-        "width {:6}: largest distance from the limit at t = {}, in standard errors: quantiles "
-        "{:.2f}, mean {:.2f}, variance {:.2f}",
+        "width {:6}: distance from the limit at t = {}, in standard errors: quantiles {:.2f}, mean "
+        "{:.2f}, variance {:.2f}",
         options.widths[width], limit_time.front(), widest.quantile, widest.mean, widest.variance));
   }
 
@@ -196,15 +208,21 @@ StudyResult gaussian_limit(const Communicator& comm, const StudyProblem& problem
   add("/experiment/train_target", "target at each training point", {n}, {train_axis},
       {problem.y.data(), problem.y.data() + n});
 
-  const auto claim = [&](const char* what, double value) {
-    result.claims.push_back(
-        {fmt::format("{} of the networks of width {}: distance from the limit in standard errors",
-                     what, options.widths.back()),
-         value, 0.0, 5.0});
-  };
-  claim("quantiles", widest.quantile);
-  claim("mean", widest.mean);
-  claim("variance", widest.variance);
+  if (widest.points == 0) {
+    result.lines.emplace_back("no claim: the law leaves networks no freedom at any point");
+  } else if (options.draws < kFewestDraws) {
+    result.lines.push_back(few_draws_line());
+  } else {
+    const auto claim = [&](const char* what, double value) {
+      result.claims.push_back(
+          {fmt::format("{} of the networks of width {}: distance from the limit in standard errors",
+                       what, options.widths.back()),
+           value, 0.0, 5.0});
+    };
+    claim("quantiles", widest.quantile);
+    claim("mean", widest.mean);
+    claim("variance", widest.variance);
+  }
   return result;
 }
 

@@ -154,10 +154,15 @@ StudyResult kernel_convergence(const Communicator& comm, const StudyProblem& pro
   result.diverged_at = divergence(diverged);
 
   const std::size_t widest = options.widths.size() - 1;
-  result.claims.push_back(
-      {fmt::format("mean kernel at the start, width {}: distance from the limit in standard errors",
-                   options.widths[widest]),
-       largest_deviation(curves, widest, limit), 0.0, 5.0});
+  if (options.draws >= kFewestDraws) {
+    result.claims.push_back(
+        {fmt::format(
+             "mean kernel at the start, width {}: distance from the limit in standard errors",
+             options.widths[widest]),
+         largest_deviation(curves, widest, limit), 0.0, 5.0});
+  } else {
+    result.lines.push_back(few_draws_line());
+  }
   if (options.widths.size() > 1) {
     const auto logs = log2_widths(options);
     const auto claim_power = [&](const char* what, double narrow, double wide, double expected,

@@ -30,6 +30,13 @@ double root_mean_square(std::span<const double> values) {
   return std::sqrt(sum / static_cast<double>(values.size()));
 }
 
+double distance_in_errors(std::span<const double> values, double expected) {
+  constexpr double kMost = 1e6;
+  const double distance = std::abs(mean(values) - expected);
+  const double error = standard_deviation(values) / std::sqrt(static_cast<double>(values.size()));
+  return distance <= kMost * error ? (error > 0.0 ? distance / error : 0.0) : kMost;
+}
+
 Line fit_line(std::span<const double> x, std::span<const double> y) {
   NTKFLOW_EXPECTS(x.size() == y.size() && x.size() >= 2, x.size(), y.size());
   const double centre_x = mean(x);

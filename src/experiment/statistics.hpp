@@ -12,6 +12,10 @@ double standard_deviation(std::span<const double> values);
 /// Square root of the mean square. Local.
 double root_mean_square(std::span<const double> values);
 
+/// |mean - expected| in standard errors of the mean, at most 1e6: where all values are the same
+/// this is no quotient. 0 where they are all as expected. Local.
+double distance_in_errors(std::span<const double> values, double expected);
+
 /// The least-squares line through points, with the standard error of its slope.
 struct Line {
   double slope = 0.0;

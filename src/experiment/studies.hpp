@@ -59,6 +59,12 @@ std::vector<double> angles(std::int64_t count, double first, double last);
 /// (cos, sin) of each angle, [2 x n]. Local.
 Matrix<double> on_circle(const std::vector<double>& angles);
 
+/// Networks of a width from which a standard error can be told with its own error: below, Student's
+/// tails would be mistaken for distances.
+inline constexpr std::int64_t kFewestDraws = 8;
+/// Says that there are fewer. Local.
+std::string few_draws_line();
+
 /// Unpacks train_draw's record. Local.
 std::vector<std::int64_t> divergence(const DrawTable& diverged);
 

@@ -30,18 +30,24 @@ StudyResult run_in(const Communicator& comm, const StudyProblem& problem, Monito
   return {};
 }
 
-/// Samples at which a study looks at the tangents of a network, at most.
-std::int64_t tangent_samples(const ExperimentOptions& options, const StudyShape& shape) {
+/// What a study looks at of the tangents of a network, at most.
+struct TangentSizes {
+  std::int64_t samples = 0;
+  std::int64_t kernel_values = 0;
+};
+
+TangentSizes tangent_sizes(const ExperimentOptions& options, const StudyShape& shape) {
+  const std::int64_t n = shape.train_size;
   switch (options.study) {
     case Study::kernel_convergence:
-      return 2 * (options.points + 1);
+      return {options.points + 1, options.points};
     case Study::width_scaling:
-      return 2 * shape.train_size;
+      return {std::max(2 * n, n + shape.test_size), std::max(3 * n * n, n * (n + shape.test_size))};
     case Study::gaussian_limit:
     case Study::principal_components:
       break;
   }
-  return 0;
+  return {};
 }
 
 /// Numbers that a study records of each network.
@@ -55,8 +61,17 @@ double values_per_network(const ExperimentOptions& options) {
     case Study::width_scaling:
       break;
   }
-  return 5.0;
+  return 6.0;
 }
+
+/// Numbers that a study records of all networks.
+double recorded_values(const ExperimentOptions& options) {
+  return values_per_network(options) * static_cast<double>(std::ssize(options.network.widths)) *
+         static_cast<double>(options.network.draws);
+}
+
+/// More than any machine has; beyond, sums of sizes would overflow.
+constexpr double kNoMachine = 0x1p56;
 
 /// Throws NumericalError where anything that is to be written is not finite.
 void check_finite(const StudyResult& result) {
@@ -97,6 +112,9 @@ void check_study(const ExperimentOptions& options, const StudyShape& shape) {
            (options.network.widths.size() >= 2 && options.network.steps >= 1),
        "width-scaling fits lines through widths after training; give network.widths at least two "
        "and network.steps at least 1");
+  need(options.study != Study::width_scaling ||
+           std::ssize(options.network.widths) * options.network.draws >= 3,
+       "the error of a line needs three networks; set network.draws to at least 2");
   need(options.study != Study::principal_components || options.network.steps >= 1,
        "principal-components looks at how networks learn; set network.steps to at least 1");
   need(!is_on_circle || options.network.draws >= 2,
@@ -110,42 +128,67 @@ std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& a
   const std::int64_t real = options.network.precision == NetworkPrecision::single_precision ? 4 : 8;
   const NetworkShape widest{shape.dimension, options.network.widths.back(), 1};
   const std::int64_t n = shape.train_size;
-  const std::int64_t tangents = tangent_samples(options, shape);
+  const TangentSizes tangents = tangent_sizes(options, shape);
   const auto square = [](std::int64_t size) {
     return static_cast<double>(size) * static_cast<double>(size);
   };
   // What is recorded of the networks, in the tables and in the result; theory at as many points.
-  const double recorded = 4.0 * values_per_network(options) *
-                          static_cast<double>(std::ssize(options.network.widths)) *
-                          static_cast<double>(options.network.draws);
+  const double recorded = 4.0 * recorded_values(options);
   const double theory = static_cast<double>(shape.test_size + options.points) *
                         static_cast<double>(4 * n + 4 + std::ssize(options.quantiles));
-  // Sizes that no machine has would overflow below.
-  constexpr double kNoMachine = 0x1p56;
   const double layers = static_cast<double>(architecture.depth) * static_cast<double>(widest.width);
   const double inputs =
       static_cast<double>(shape.dimension) * static_cast<double>(n + shape.test_size);
-  const double rough = layers * static_cast<double>(widest.width + widest.inputs + n + tangents) +
-                       inputs + square(n) + square(tangents) + recorded + theory;
+  const double rough =
+      layers * static_cast<double>(widest.width + widest.inputs + n + tangents.samples) + inputs +
+      square(n) + square(shape.test_size) + recorded + theory;
   if (!(rough < kNoMachine)) {
     return std::numeric_limits<std::int64_t>::max();
   }
+  constexpr std::int64_t kEvaluated = 512;  // samples that Network::evaluate takes at once
   // Kernel, its eigenvectors and the eigensolver's workspace; inputs in both precisions.
-  return training_bytes(architecture, widest, n, tangents, real) +
+  return 2 * kEvaluated * widest.width * real +
+         training_bytes(architecture, widest, n, tangents.samples, tangents.kernel_values, real,
+                        training_options(options.network).integrator) +
          8 * (8 * n * n + 3 * (n + shape.test_size) * shape.dimension +
               static_cast<std::int64_t>(recorded + theory));
+}
+
+std::int64_t study_file_bytes(const ExperimentOptions& options) {
+  return static_cast<std::int64_t>(std::min(8.0 * recorded_values(options), kNoMachine));
+}
+
+double study_flop(const ExperimentOptions& options, const Architecture& architecture,
+                  const StudyShape& shape) {
+  double flop = 0.0;
+  for (const std::int64_t width : options.network.widths) {
+    flop += training_flop(architecture, {shape.dimension, width, 1}, shape.train_size,
+                          training_options(options.network));
+  }
+  return flop * static_cast<double>(options.network.draws);
 }
 
 double stable_learning_rate(const StudyProblem& problem) {
   const Matrix<double> kernel =
       whole(LimitingKernel(problem.architecture).of(KernelType::ntk, problem.x));
-  return 2.0 / LocalFlow(kernel.view(), kernel.rows()).lambda_max();
+  const double lambda_max = LocalFlow(kernel.view(), kernel.rows()).lambda_max();
+  if (!(lambda_max > 0.0)) {
+    throw NumericalError(
+        "the limiting kernel of the training samples is zero, so that networks learn nothing; "
+        "raise kernel.weight_variance or kernel.bias_variance");
+  }
+  return 2.0 / lambda_max;
 }
 
 StudyResult run_study(const Communicator& comm, const StudyProblem& problem, Monitor& monitor) {
   StudyResult result = problem.options.network.precision == NetworkPrecision::single_precision
                            ? run_in<float>(comm, problem, monitor)
                            : run_in<double>(comm, problem, monitor);
+  const auto diverged = std::count_if(result.diverged_at.begin(), result.diverged_at.end(),
+                                      [](std::int64_t step) { return step >= 0; });
+  if (diverged > 0) {
+    result.claims.push_back({"networks that diverged", static_cast<double>(diverged), 0.0, 0.0});
+  }
   check_finite(result);
   return result;
 }
@@ -179,6 +222,11 @@ Matrix<double> on_circle(const std::vector<double>& angles) {
     points.column(static_cast<std::int64_t>(i))[1] = std::sin(angles[i]);
   }
   return points;
+}
+
+std::string few_draws_line() {
+  return "no claim: standard errors of so few networks are not known; set network.draws to " +
+         std::to_string(kFewestDraws) + " or more";
 }
 
 std::vector<std::int64_t> divergence(const DrawTable& diverged) {

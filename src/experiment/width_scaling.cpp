@@ -26,7 +26,7 @@ struct Quantity {
   double theory;
   double tolerance;
 };
-constexpr std::size_t kQuantityCount = 4;
+constexpr std::size_t kQuantityCount = 5;
 
 std::array<Quantity, kQuantityCount> quantities(const ActivationSpec& activation) {
   const WidthPowers powers = width_powers(activation);
@@ -36,6 +36,8 @@ std::array<Quantity, kQuantityCount> quantities(const ActivationSpec& activation
       {"kernel_drift", "|change of the empirical kernel in training|", powers.kernel_drift, 0.25},
       {"function_gap", "|network - limiting flow| at test points after training",
        powers.function_gap, 0.1},
+      {"linearisation_gap", "|network - its own linearisation| at test points after training",
+       powers.kernel_drift, 0.25},
       {"laziness", "relative change of the loss over that of the Jacobian", -powers.jacobian_change,
        0.1},
   }};
@@ -54,42 +56,39 @@ double distance(const Matrix<double>& a, const Matrix<double>& b) {
   return std::sqrt(sum);
 }
 
-/// What training for ever so many steps makes of a network in the limit: f_0 at the test points
-/// plus kappa^T phi(K) (y - f_0). [M x 1]
-class Limit {
- public:
-  Limit(const StudyProblem& problem)
-      : options_(&problem.options.network),
-        y_(&problem.y),
-        kernel_(whole(LimitingKernel(problem.architecture).of(KernelType::ntk, problem.x))),
-        cross_(whole(LimitingKernel(problem.architecture)
-                         .between(KernelType::ntk, problem.x, problem.test_x))),
-        flow_(kernel_.view(), kernel_.rows()) {}
-
-  [[nodiscard]] const Matrix<double>& kernel() const { return kernel_; }
-
-  [[nodiscard]] Matrix<double> trained(const Matrix<double>& f0_train,
-                                       const Matrix<double>& f0_test) const {
-    Matrix<double> residual = y_->clone();
-    for (std::int64_t i = 0; i < residual.size(); ++i) {
-      residual.data()[i] -= f0_train.data()[i];
-    }
-    const double time = options_->learning_rate * static_cast<double>(options_->steps);
-    const Matrix<double> coefficients =
-        options_->method == TrainingMethod::flow
-            ? flow_.flow(residual, time)
-            : flow_.descent(residual, options_->learning_rate, options_->steps);
-    Matrix<double> f = f0_test.clone();
-    multiply(Transpose::yes, Transpose::no, 1.0, cross_.view(), coefficients.view(), 1.0, f.view());
-    return f;
+/// What the study's training makes of a network under a kernel that does not move: f_0 at the test
+/// points plus kappa^T phi(K) (y - f_0). [M x 1]
+/// @param kernel  K, as LocalFlow has it;  @param cross  kappa, [N x M]
+Matrix<double> trained_under(const LocalFlow& kernel, const Matrix<double>& cross,
+                             const StudyProblem& problem, const Matrix<double>& f0_train,
+                             const Matrix<double>& f0_test) {
+  const NetworkOptions& options = problem.options.network;
+  Matrix<double> residual = problem.y.clone();
+  for (std::int64_t i = 0; i < residual.size(); ++i) {
+    residual.data()[i] -= f0_train.data()[i];
   }
+  const double time = options.learning_rate * static_cast<double>(options.steps);
+  const Matrix<double> coefficients =
+      options.method == TrainingMethod::flow
+          ? kernel.flow(residual, time)
+          : kernel.descent(residual, options.learning_rate, options.steps);
+  Matrix<double> f = f0_test.clone();
+  multiply(Transpose::yes, Transpose::no, 1.0, cross.view(), coefficients.view(), 1.0, f.view());
+  return f;
+}
 
- private:
-  const NetworkOptions* options_;
-  const Matrix<double>* y_;
-  Matrix<double> kernel_;
-  Matrix<double> cross_;
-  LocalFlow flow_;
+/// The limiting kernel of the training points, and of these with the test points.
+struct Limit {
+  explicit Limit(const StudyProblem& problem)
+      : Limit(problem, LimitingKernel(problem.architecture)) {}
+  Limit(const StudyProblem& problem, const LimitingKernel& limiting)
+      : kernel(whole(limiting.of(KernelType::ntk, problem.x))),
+        cross(whole(limiting.between(KernelType::ntk, problem.x, problem.test_x))),
+        flow(kernel.view(), kernel.rows()) {}
+
+  Matrix<double> kernel;
+  Matrix<double> cross;
+  LocalFlow flow;
 };
 
 /// A quantity that can be drawn in logarithms, or 0.
@@ -97,8 +96,8 @@ double positive_or_none(double value) {
   return value > 0.0 && std::isfinite(value) ? value : 0.0;
 }
 
-/// The four quantities of one network; 0 where it has none: after divergence those of training,
-/// and the laziness of a network whose Jacobian did not move by as much as can be seen.
+/// The quantities of one network; 0 where it has none: after divergence those of training, and the
+/// laziness of a network whose Jacobian did not move by as much as can be seen.
 template <class Real>
 std::array<double, kQuantityCount> measure(const StudyProblem& problem, const Limit& limit,
                                            const Draw& draw, DrawTable& diverged,
@@ -107,24 +106,34 @@ std::array<double, kQuantityCount> measure(const StudyProblem& problem, const Li
   const Matrix<Real> test_x = rounded<Real>(problem.test_x);
   Network<Real> network(problem.architecture, {problem.x.rows(), draw.width, 1}, draw.id);
   const Tangent<Real> before(network, x.view());
-  const Matrix<double> f0_test = network.evaluate(test_x.view());
+  const Matrix<double> at_start = before.kernel(before);
+  const double scale = frobenius(limit.kernel);
+  const double deviation = positive_or_none(distance(at_start, limit.kernel) / scale);
+  Matrix<double> f0_test;
+  Matrix<double> own_cross;
+  {
+    const Tangent<Real> at_test(network, test_x.view());
+    f0_test = at_test.values().clone();
+    own_cross = before.kernel(at_test);
+  }
   const TrainingOutcome outcome =
       train_draw(network, problem, problem.y, draw, diverged, {}, monitor);
+  if (outcome.diverged_at >= 0) {
+    return {deviation, 0.0, 0.0, 0.0, 0.0};
+  }
   const Tangent<Real> after(network, x.view());
-  const Matrix<double> at_start = before.kernel(before);
   const Matrix<double> at_end = after.kernel(after);
-  const double scale = frobenius(limit.kernel());
   const double moved = relative_jacobian_change(at_end, after.kernel(before), at_start);
   const double learned =
       std::abs(outcome.loss.front() - outcome.loss.back()) / outcome.loss.front();
-  const double deviation = positive_or_none(distance(at_start, limit.kernel()) / scale);
-  if (outcome.diverged_at >= 0) {
-    return {deviation, 0.0, 0.0, 0.0};
-  }
-  const Matrix<double> expected = limit.trained(before.values(), f0_test);
+  const Matrix<double> f_test = network.evaluate(test_x.view());
+  const auto gap = [&](const LocalFlow& kernel, const Matrix<double>& cross) {
+    const Matrix<double> expected = trained_under(kernel, cross, problem, before.values(), f0_test);
+    return positive_or_none(distance(f_test, expected) /
+                            std::sqrt(static_cast<double>(expected.size())));
+  };
   return {deviation, positive_or_none(distance(at_end, at_start) / scale),
-          positive_or_none(distance(network.evaluate(test_x.view()), expected) /
-                           std::sqrt(static_cast<double>(expected.size()))),
+          gap(limit.flow, limit.cross), gap(LocalFlow(at_start.view(), x.cols()), own_cross),
           positive_or_none(learned / moved)};
 }
 

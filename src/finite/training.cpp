@@ -213,7 +213,8 @@ TrainingOutcome train(Network<Real>& network, MatrixView<const Real> x,
 
 std::int64_t training_bytes(const Architecture& architecture, const NetworkShape& shape,
                             std::int64_t samples, std::int64_t tangent_samples,
-                            std::int64_t bytes_per_real, Integrator integrator) {
+                            std::int64_t kernel_values, std::int64_t bytes_per_real,
+                            Integrator integrator) {
   const std::int64_t hidden_layers = architecture.depth - 1;
   std::int64_t parameters = 0;
   std::int64_t pending = 0;
@@ -231,11 +232,26 @@ std::int64_t training_bytes(const Architecture& architecture, const NetworkShape
   const std::int64_t tangent =
       (shape.inputs + hidden + shape.outputs * (hidden + shape.outputs) + scratch) *
       tangent_samples;
-  const std::int64_t pairs = tangent_samples * tangent_samples;
-  const std::int64_t products = shape.outputs * shape.outputs * pairs;
   constexpr auto kDouble = static_cast<std::int64_t>(sizeof(double));
-  return bytes_per_real * (parameters + pending + training + tangent + pairs + products) +
-         kDouble * (products + 2 * shape.outputs * samples);
+  // Kernel values in double, beside the products of a layer in Real: one for each pair of samples,
+  // and one for each pair of outputs as well.
+  return bytes_per_real * (parameters + pending + training + tangent + kernel_values +
+                           kernel_values / (shape.outputs * shape.outputs)) +
+         kDouble * (kernel_values + 2 * shape.outputs * samples);
+}
+
+double training_flop(const Architecture& architecture, const NetworkShape& shape,
+                     std::int64_t samples, const TrainingOptions& options) {
+  double products = 0.0;  // of a pass forward, one back and an update
+  for (int layer = 0; layer < architecture.depth; ++layer) {
+    const std::int64_t fan_in = layer == 0 ? shape.inputs : shape.width;
+    const std::int64_t fan_out = layer == architecture.depth - 1 ? shape.outputs : shape.width;
+    products +=
+        (layer == 0 ? 2.0 : 3.0) * static_cast<double>(fan_in) * static_cast<double>(fan_out);
+  }
+  const double passes = options.integrator == Integrator::flow ? 2.0 : 1.0;
+  return 2.0 * passes * products * static_cast<double>(samples) *
+         static_cast<double>(options.steps);
 }
 
 template TrainingOutcome train(Network<float>&, MatrixView<const float>, const Matrix<double>&,

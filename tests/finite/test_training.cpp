@@ -359,7 +359,9 @@ TEST(TrainingBytesTest, AreWhatIsUsed) {
   const auto stated = [&](std::int64_t samples, std::int64_t tangent_samples,
                           Integrator integrator) {
     return static_cast<double>(
-        training_bytes(architecture, shape, samples, tangent_samples, sizeof(float), integrator));
+        training_bytes(architecture, shape, samples, tangent_samples,
+                       shape.outputs * tangent_samples * shape.outputs * tangent_samples,
+                       sizeof(float), integrator));
   };
   training(Integrator::flow);  // BLAS takes memory of its own at its first product
 

@@ -27,10 +27,9 @@ struct StudyShape {
 struct StudyProblem {
   ExperimentOptions options;
   Architecture architecture;
-  Matrix<double> x;                 ///< training inputs [d x N]
-  Matrix<double> y;                 ///< training targets [N x C]
-  std::vector<std::int64_t> label;  ///< classes of the training samples, or empty
-  Matrix<double> test_x;            ///< [d x M], or empty
+  Matrix<double> x;       ///< training inputs [d x N]
+  Matrix<double> y;       ///< training targets [N x C]
+  Matrix<double> test_x;  ///< [d x M], or empty
 };
 
 /// A statement of the theory that a study checks: |value - expected| <= tolerance.
@@ -83,6 +82,13 @@ void check_study(const ExperimentOptions& options, const StudyShape& shape);
 /// all bounds. Local.
 std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& architecture,
                          const StudyShape& shape);
+
+/// What is recorded of the networks, in the result file. Local.
+std::int64_t study_file_bytes(const ExperimentOptions& options);
+
+/// Floating-point operations of training all networks. Local.
+double study_flop(const ExperimentOptions& options, const Architecture& architecture,
+                  const StudyShape& shape);
 
 /// The largest learning rate at which gradient descent under the limiting kernel is stable: 2 /
 /// lambda_max of Theta / N on the training inputs. Local, the same on all ranks.

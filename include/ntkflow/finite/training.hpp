@@ -58,11 +58,16 @@ TrainingOutcome train(Network<Real>& network, MatrixView<const Real> x,
                       const TrainingVisit& visit, Monitor& monitor);
 
 /// Bytes that a network, its training on `samples` samples, and tangents of `tangent_samples`
-/// samples in all with their kernel take on a rank; samples and targets themselves are the
-/// caller's. Training and tangents are counted as if they were there at once. Local.
-/// @param integrator  flow keeps one pass more than descent
+/// samples in all take on a rank, with `kernel_values` values of their kernels; samples and targets
+/// themselves are the caller's. Training and tangents are counted as if they were there at once.
+/// Local.
 std::int64_t training_bytes(const Architecture& architecture, const NetworkShape& shape,
                             std::int64_t samples, std::int64_t tangent_samples,
-                            std::int64_t bytes_per_real, Integrator integrator = Integrator::flow);
+                            std::int64_t kernel_values, std::int64_t bytes_per_real,
+                            Integrator integrator);
+
+/// Floating-point operations of training on `samples` samples for so many steps. Local.
+double training_flop(const Architecture& architecture, const NetworkShape& shape,
+                     std::int64_t samples, const TrainingOptions& options);
 
 }  // namespace ntkflow

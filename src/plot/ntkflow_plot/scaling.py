@@ -15,6 +15,7 @@ TITLES = {
     "kernel_deviation": "|kernel − limiting kernel| at the start",
     "kernel_drift": "drift of the kernel in training",
     "function_gap": "|f of network − f of limit| after training",
+    "linearisation_gap": "|f of network − f of its linearisation|",
     "laziness": "lazy-training ratio",
 }
 
