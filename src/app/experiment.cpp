@@ -165,7 +165,9 @@ void write_result(ResultFile& file, const RunConfig& config, double stable,
     file.attribute(attribute.object, attribute.name, attribute.value);
   }
   write_network(file, config.experiment->network, stable, result);
-  write_claims(file, result.claims);
+  if (!result.claims.empty()) {
+    write_claims(file, result.claims);
+  }
 }
 
 /// Everything after the checks. Collective over comm.

@@ -12,8 +12,8 @@ from support import INPUTS, MPIEXEC, PROGRAM, TIMEOUT_SECONDS, Case, launch
 
 USAGE, INPUT, NUMERICAL, RESOURCES, EXISTS, STOPPED = 2, 3, 4, 5, 6, 130
 
-# Each study with two widths of three networks each, so small that it takes moments.
-W, D, STEPS = 2, 3, 4
+# Each study with two widths of eight networks each, so small that it takes moments.
+W, D, STEPS = 2, 8, 4
 TINY = {
     name: ["network.widths=[8,16]", f"network.draws={D}", f"network.steps={STEPS}", *settings]
     for name, settings in {
@@ -37,11 +37,11 @@ SHAPES = {
         "along": (W, D, STEPS + 1), "across": (W, D, STEPS + 1), "theory_along": (STEPS + 1,),
     },
     "width-scaling": {
-        "quantity": (4,), "value": (4, W, D), "slope": (4,), "slope_error": (4,), "intercept": (4,),
-        "theory_slope": (4,),
+        "quantity": (5,), "value": (5, W, D), "slope": (5,), "slope_error": (5,), "intercept": (5,),
+        "theory_slope": (5,),
     },
 }
-CLAIMS = {"kernel-convergence": 1, "gaussian-limit": 3, "principal-components": 2, "width-scaling": 4}
+CLAIMS = {"kernel-convergence": 1, "gaussian-limit": 3, "principal-components": 1, "width-scaling": 5}
 
 
 def arrays(file):
@@ -162,7 +162,7 @@ class ResultTest(ExperimentCase):
         with h5py.File(self.folder / "out.h5") as file:
             group = file["experiment"]
             names = [b"".join(row).decode().rstrip("\0 ") for row in group["quantity_name"][:]]
-            self.assertEqual(names, ["kernel_deviation", "kernel_drift", "function_gap", "laziness"])
+            self.assertEqual(names, ["kernel_deviation", "kernel_drift", "function_gap", "linearisation_gap", "laziness"])
             for k in range(4):
                 x = np.repeat(np.log2(group["width"][:]), D)
                 slope, intercept = np.polyfit(x, np.log2(group["value"][k].ravel()), 1)
@@ -239,7 +239,7 @@ class StabilityTest(ExperimentCase):
                         [*self.arguments(name, f"network.learning_rate={rate}", 'network.unstable="run"',
                                          "network.steps=60"), "--overwrite"], 2 if rate == 1e2 else None
                     )
-                    self.assertRegex(result.err, "warning: .* of 6 networks diverged, the first after step")
+                    self.assertRegex(result.err, f"warning: .* of {W * D} networks diverged, the first after step")
                     self.assertNotIn("nan", result.out)
                     with h5py.File(self.folder / "out.h5") as file:
                         self.assertTrue((file["network/diverged_at"][:] >= 0).any())

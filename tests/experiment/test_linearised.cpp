@@ -22,6 +22,7 @@
 
 #include "limiting_kernel.hpp"
 #include "statistics.hpp"
+#include "support/collect_members.hpp"
 #include "support/mpi_test.hpp"
 #include "support/tolerance.hpp"
 

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -16,6 +15,7 @@
 #include <ntkflow/finite/training.hpp>
 
 #include "reference_network.hpp"
+#include "support/collect_members.hpp"
 #include "support/mpi_test.hpp"
 
 namespace ntkflow::test {
@@ -41,17 +41,6 @@ std::vector<double> result_of(std::int64_t member) {
 
 constexpr std::int64_t kSize = kSamples * kSamples + kSamples;
 
-/// Results of all members as columns, whole on every rank: sums with zeros change no bits.
-Matrix<double> collected(const Communicator& comm, std::int64_t members) {
-  Matrix<double> results(kSize, members);
-  for_each_member(comm, members, [&](std::int64_t k) {
-    const std::vector<double> values = result_of(k);
-    std::copy(values.begin(), values.end(), results.column(k));
-  });
-  comm.sum({results.data(), static_cast<std::size_t>(results.size())});
-  return results;
-}
-
 class EnsembleTest : public testing::Test {
  protected:
   const Communicator world = Communicator::world();
@@ -59,8 +48,8 @@ class EnsembleTest : public testing::Test {
 
 TEST_F(EnsembleTest, HasTheSameMembersOnAnyNumberOfRanks) {
   constexpr std::int64_t kMembers = 7;
-  const Matrix<double> all = collected(world, kMembers);
-  const Matrix<double> fewer = collected(world, 3);
+  const Matrix<double> all = collect_members(world, kMembers, kSize, result_of);
+  const Matrix<double> fewer = collect_members(world, 3, kSize, result_of);
   for (std::int64_t k = 0; k < kMembers; ++k) {
     const std::vector<double> alone = result_of(k);
     for (std::int64_t i = 0; i < kSize; ++i) {
