@@ -3,7 +3,9 @@
 import numpy as np
 import support
 from matplotlib.figure import Figure
+from matplotlib.colors import to_rgb
 from ntkflow_plot import style
+from ntkflow_plot.confusion import classes_of
 from ntkflow_plot.curves import draw_losses
 from ntkflow_plot.main import FIGURES
 from ntkflow_plot.posterior import draw_posterior, settled
@@ -15,6 +17,17 @@ def line(figure: Figure, label: str):
     """The points [2 × count] of the one line with this label, in any panel."""
     (found,) = [line for axes in figure.axes for line in axes.get_lines() if line.get_label() == label]
     return np.array(found.get_data())
+
+
+def contrast(colour, other) -> float:
+    """Of two colours, between 1 and 21, after WCAG 2.2."""
+
+    def luminance(rgb) -> float:
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(rgb)]
+        return np.dot([0.2126, 0.7152, 0.0722], linear)
+
+    dark, light = sorted((luminance(colour), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
 
 
 class DrawnDataTest(support.Case):
@@ -45,6 +58,35 @@ class DrawnDataTest(support.Case):
         content = {"data__test_label": label, "regression__test_prediction": np.eye(3)[answer]}
         share = self.figure("confusion", **content).axes[0].get_images()[0].get_array()
         np.testing.assert_array_equal(share, [[0.5, 0.5, 0], [0, 1, 0], [1, 0, 0]])
+
+    def test_confusion_of_a_single_output(self):
+        """An answer beyond the classes is wrong, also beside the last class."""
+        label, output = np.array([0, 1, 2, 2]), np.array([[-0.4], [1.3], [2.1], [2.5]])
+        figure = self.figure("confusion", data__test_label=label, regression__test_prediction=output)
+        self.assertEqual(figure.axes[0].get_title(), "3 of 4 right (75.00%)")
+        share = figure.axes[0].get_images()[0].get_array()
+        np.testing.assert_array_equal(share, [[1, 0, 0], [0, 1, 0], [0, 0, 0.5]])
+        self.assertEqual([text.get_text() for text in figure.texts], ["Left out: 1 answer beyond the classes."])
+
+    def test_single_outputs_are_rounded_as_the_program_does(self):
+        below_half = np.nextafter(0.5, 0)
+        output = np.array([0.5, 1.5, 2.5, -0.5, -1.2, below_half, 3.0])
+        np.testing.assert_array_equal(classes_of(output[:, np.newaxis]), [1, 2, 3, -1, -1, 0, 3])
+
+    def test_counts_stand_out_from_their_cells(self):
+        answer = np.repeat([0, 1, 1, 0], [51, 49, 69, 31])
+        figure = self.figure(
+            "confusion", data__test_label=np.repeat([0, 1], 100), regression__test_prediction=np.eye(2)[answer]
+        )
+        image = figure.axes[0].get_images()[0]
+        for text in figure.axes[0].texts:
+            column, row = text.get_position()
+            self.assertGreater(contrast(text.get_color(), image.to_rgba(image.get_array())[row, column, :3]), 4.5)
+
+    def test_too_many_classes_are_no_confusion_matrix(self):
+        labels = np.array([0, 1_000_000])
+        done = support.plot(self.result(data__test_label=labels, regression__test_prediction=labels[:, None] * 1.0))
+        self.assertIn("no figure of confusion: there are 1,000,001 classes", done.stderr)
 
     def test_bands_follow_the_angle(self):
         arrays = support.posterior(np.random.default_rng(0), 6, 1)
