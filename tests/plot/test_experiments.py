@@ -33,6 +33,11 @@ class ExperimentsTest(support.Case):
                 self.assertIn("pass: distance number 0 of the networks from the limit: 1 (expected 1 ± 0.5)", texts)
                 self.assertIn("FAIL: distance number", texts)
 
+    def test_each_has_a_title_for_screen_readers(self):
+        (path,) = self.draw(self.experiment("gaussian-limit"), "gaussian-limit", kind="svg")
+        root = support.ElementTree.parse(path).getroot()
+        self.assertEqual(root.findtext(support.SVG + "title"), "ntkflow: gaussian limit")
+
     def test_diverged_networks_are_left_out(self):
         diverged_at = np.full((2, 10), -1)
         file = self.experiment("kernel-convergence", network__diverged_at=diverged_at)
