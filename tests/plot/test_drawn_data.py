@@ -119,7 +119,7 @@ class DrawnDataTest(support.Case):
         content = support.width_scaling(np.random.default_rng(0))
         figure = self.figure("width-scaling", experiment="width-scaling", **content)
         width = content["experiment__width"]
-        fit, theory = (np.array(found.get_data()) for found in figure.axes[1].get_lines()[1:3])
+        fit, theory = (np.array(found.get_data()) for found in figure.axes[2].get_lines()[1:3])
         np.testing.assert_allclose(fit, [width, 0.7 * width**-0.98])
         slopes = np.diff(np.log(theory[1])) / np.diff(np.log(width))
         np.testing.assert_allclose(slopes, -1.0)
