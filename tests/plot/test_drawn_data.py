@@ -1,10 +1,13 @@
 """What the figures show are the numbers of the file; and the checks of pictures reject what is none."""
 
+import warnings
+
 import numpy as np
 import support
 from matplotlib.figure import Figure
 from matplotlib.colors import to_rgb
 from ntkflow_plot import style
+from ntkflow_plot.components import LABEL_COLOURS
 from ntkflow_plot.confusion import classes_of
 from ntkflow_plot.curves import draw_losses
 from ntkflow_plot.main import FIGURES
@@ -46,6 +49,71 @@ class DrawnDataTest(support.Case):
         np.testing.assert_array_equal(line(figure, "test"), [time, loss])
         self.assertEqual(set(line(figure, "best t = 10")[0]), {10.0})
         self.assertEqual(set(line(figure, "test, t = ∞")[1]), {0.5 * 4 * 1.1})  # the loss sums over outputs
+
+    def losses(self, train_mse: float, test_mse: float) -> Figure:
+        """Of two curves that end at 0.01 and 0.1, with one output."""
+        file = self.result(
+            dynamics__time=np.array([1.0, 10.0]),
+            dynamics__train_loss=np.array([1.0, 0.01]),
+            dynamics__test_loss=np.array([1.0, 0.1]),
+            data__train_target=np.zeros((5, 1)),
+            data__test_target=np.zeros((5, 1)),
+        )
+        with support.h5py.File(file, "a") as opened:
+            opened.create_group("regression").attrs.update({"train_mse": train_mse, "test_mse": test_mse})
+        with Result(file) as result:
+            return draw_losses(result)
+
+    def test_limits_of_the_losses_are_shown_or_named(self):
+        figure = self.losses(train_mse=2 * 2e-4, test_mse=2 * 0.05)
+        for label, limit in (("training, t = ∞", 2e-4), ("test, t = ∞", 0.05)):
+            self.assertEqual(set(line(figure, label)[1]), {limit})
+            self.assertLess(figure.axes[0].get_ylim()[0], limit)
+        for limit, text in ((3e-29, "3·10⁻²⁹"), (0.0, "0")):
+            figure = self.losses(train_mse=2 * limit, test_mse=2 * 0.05)
+            self.assertEqual(line(figure, f"training, t = ∞: {text}").size, 0)
+            self.assertEqual(figure.axes[0].get_ylim(), (0.005, 2.0))
+
+    def test_single_points_are_seen(self):
+        one = np.ones(1)
+        circle = {"data__test_index": np.zeros(1, dtype=int), "data__test_target": np.ones((1, 1))}
+        contents = {
+            "losses": {"dynamics__time": one, "dynamics__test_loss": one},
+            "accuracies": {"dynamics__time": one, "dynamics__test_accuracy": one / 2},
+            "spectrum": {"spectrum__eigenvalue": one, "spectrum__target_energy": one},
+            "predictions": {"dynamics__time": one, "dynamics__test_prediction": np.ones((1, 1, 1)), **circle},
+            "posterior": support.posterior(np.random.default_rng(0), 1, 1),
+        }
+        for name, content in contents.items():
+            figure = self.figure(name, config=support.circle_config(1, 4), **content)
+            for axes in figure.axes:
+                for drawn in axes.get_lines():
+                    if np.isfinite(drawn.get_ydata()).sum() == 1:
+                        with self.subTest(name, line=drawn.get_label()):
+                            self.assertNotIn(drawn.get_marker(), ("", "None", None))
+                            self.assertNotIsInstance(drawn.get_markevery(), float)
+
+    def test_targets_without_energy(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            file = self.result(spectrum__eigenvalue=np.ones(3), spectrum__target_energy=np.zeros(3))
+            self.draw(file, "spectrum")
+
+    def test_lines_stand_out_from_paper(self):
+        for series in style.SERIES:
+            self.assertGreater(contrast(series.colour, "white"), 3)
+        for colour in LABEL_COLOURS:
+            self.assertGreater(contrast(colour, "white"), 3)
+        self.assertLess(contrast(style.SKY, "white"), 3)  # and one that the check rejects
+
+    def test_digits_are_as_high_as_text(self):
+        content = support.principal_components(np.random.default_rng(0))
+        figure = self.figure("principal-components", experiment="principal-components", **content)
+        digits = figure.axes[0].collections
+        self.assertEqual(len(digits), 10)
+        for digit in digits:
+            height = digit.get_paths()[0].get_extents().height * np.sqrt(digit.get_sizes()[0])
+            self.assertGreater(height, 0.7 * 8)
 
     def test_energy_left_after_each_mode(self):
         energy = np.array([4.0, 0.0, 2.0, 1.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -9,7 +10,8 @@ from . import style
 from .results import Array, Result
 
 LABELS = {"train": "training", "test": "test"}
-# A training loss may fall to rounding; so many decades below the smallest test loss are shown.
+# A training loss may fall to rounding; at most so many decades below the smallest test loss are shown, or, of limits
+# where there is no test loss, below the smallest loss.
 DECADES_BELOW_TEST = 3
 ALL_MARKED = 10  # times up to which each has a marker
 
@@ -29,7 +31,8 @@ def draw_losses(result: Result) -> Figure | None:
     axes.set_ylabel("loss  ½ mean ‖f − y‖²")
     if lowest > 0:
         style.log_scale(axes.yaxis)
-        axes.set_ylim(bottom=lowest / 2)
+        values = np.concatenate([*curves.values(), list(limits.values())])
+        axes.set_ylim(lowest / 2, values[np.isfinite(values)].max(initial=lowest) * 2)
     return figure
 
 
@@ -38,8 +41,8 @@ def lowest_loss(curves: dict[str, Array], limits: dict[str, float]) -> float:
     smallest = {name: values[values > 0].min() for name, values in curves.items() if (values > 0).any()}
     if not smallest:
         return 0.0
-    above = smallest.get("test", min(smallest.values())) * 10.0**-DECADES_BELOW_TEST
-    return max(min([*smallest.values(), *(limit for limit in limits.values() if limit > 0)]), above)
+    end = smallest.get("test", min(smallest.values())) * 10.0**-DECADES_BELOW_TEST
+    return max(min([*smallest.values(), *(limit for limit in limits.values() if limit >= end)]), end)
 
 
 def draw_accuracies(result: Result) -> Figure | None:

@@ -37,6 +37,7 @@ RC = {
     "font.size": 8,
     "grid.color": "#dddddd",
     "grid.linewidth": 0.5,
+    "legend.columnspacing": 1.2,
     "legend.fontsize": 8,
     "legend.framealpha": 0.9,
     "legend.handlelength": 2.4,
