@@ -195,19 +195,20 @@ def principal_components(random: np.random.Generator) -> dict:
 
 def width_scaling(random: np.random.Generator) -> dict:
     width, draws = 2 ** np.arange(6, 14), 8
-    theory = np.array([-0.5, -1.0, -0.5, 0.5])
-    value = 0.7 * width[None, :, None] ** theory[:, None, None] * np.exp(0.2 * random.normal(size=(4, 8, draws)))
+    names = ["kernel_deviation", "kernel_drift", "function_gap", "linearisation_gap", "laziness"]
+    theory = np.array([-0.5, -1.0, -0.5, -1.0, 0.5])
+    value = 0.7 * width[None, :, None] ** theory[:, None, None] * np.exp(0.2 * random.normal(size=(5, 8, draws)))
     return {
         "experiment__width": width,
         "experiment__draw": np.arange(draws),
-        "experiment__quantity": np.arange(4),
-        "experiment__quantity_name": ["kernel_deviation", "kernel_drift", "function_gap", "laziness"],
+        "experiment__quantity": np.arange(5),
+        "experiment__quantity_name": names,
         "experiment__value": value,
         "experiment__slope": theory + 0.02,
-        "experiment__slope_error": np.full(4, 0.03),
-        "experiment__intercept": np.full(4, np.log2(0.7)),
+        "experiment__slope_error": np.full(5, 0.03),
+        "experiment__intercept": np.full(5, np.log2(0.7)),
         "experiment__theory_slope": theory,
-        **claims(4),
+        **claims(5),
     }
 
 

@@ -1,9 +1,14 @@
 """What the figures show are the numbers of the file; and the checks of pictures reject what is none."""
 
+import warnings
+
 import numpy as np
 import support
 from matplotlib.figure import Figure
+from matplotlib.colors import to_rgb
 from ntkflow_plot import style
+from ntkflow_plot.components import LABEL_COLOURS
+from ntkflow_plot.confusion import classes_of
 from ntkflow_plot.curves import draw_losses
 from ntkflow_plot.main import FIGURES
 from ntkflow_plot.posterior import draw_posterior, settled
@@ -15,6 +20,17 @@ def line(figure: Figure, label: str):
     """The points [2 × count] of the one line with this label, in any panel."""
     (found,) = [line for axes in figure.axes for line in axes.get_lines() if line.get_label() == label]
     return np.array(found.get_data())
+
+
+def contrast(colour, other) -> float:
+    """Of two colours, between 1 and 21, after WCAG 2.2."""
+
+    def luminance(rgb) -> float:
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(rgb)]
+        return np.dot([0.2126, 0.7152, 0.0722], linear)
+
+    dark, light = sorted((luminance(colour), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
 
 
 class DrawnDataTest(support.Case):
@@ -34,6 +50,71 @@ class DrawnDataTest(support.Case):
         self.assertEqual(set(line(figure, "best t = 10")[0]), {10.0})
         self.assertEqual(set(line(figure, "test, t = ∞")[1]), {0.5 * 4 * 1.1})  # the loss sums over outputs
 
+    def losses(self, train_mse: float, test_mse: float) -> Figure:
+        """Of two curves that end at 0.01 and 0.1, with one output."""
+        file = self.result(
+            dynamics__time=np.array([1.0, 10.0]),
+            dynamics__train_loss=np.array([1.0, 0.01]),
+            dynamics__test_loss=np.array([1.0, 0.1]),
+            data__train_target=np.zeros((5, 1)),
+            data__test_target=np.zeros((5, 1)),
+        )
+        with support.h5py.File(file, "a") as opened:
+            opened.create_group("regression").attrs.update({"train_mse": train_mse, "test_mse": test_mse})
+        with Result(file) as result:
+            return draw_losses(result)
+
+    def test_limits_of_the_losses_are_shown_or_named(self):
+        figure = self.losses(train_mse=2 * 2e-4, test_mse=2 * 0.05)
+        for label, limit in (("training, t = ∞", 2e-4), ("test, t = ∞", 0.05)):
+            self.assertEqual(set(line(figure, label)[1]), {limit})
+            self.assertLess(figure.axes[0].get_ylim()[0], limit)
+        for limit, text in ((3e-29, "3·10⁻²⁹"), (0.0, "0")):
+            figure = self.losses(train_mse=2 * limit, test_mse=2 * 0.05)
+            self.assertEqual(line(figure, f"training, t = ∞: {text}").size, 0)
+            self.assertEqual(figure.axes[0].get_ylim(), (0.005, 2.0))
+
+    def test_single_points_are_seen(self):
+        one = np.ones(1)
+        circle = {"data__test_index": np.zeros(1, dtype=int), "data__test_target": np.ones((1, 1))}
+        contents = {
+            "losses": {"dynamics__time": one, "dynamics__test_loss": one},
+            "accuracies": {"dynamics__time": one, "dynamics__test_accuracy": one / 2},
+            "spectrum": {"spectrum__eigenvalue": one, "spectrum__target_energy": one},
+            "predictions": {"dynamics__time": one, "dynamics__test_prediction": np.ones((1, 1, 1)), **circle},
+            "posterior": support.posterior(np.random.default_rng(0), 1, 1),
+        }
+        for name, content in contents.items():
+            figure = self.figure(name, config=support.circle_config(1, 4), **content)
+            for axes in figure.axes:
+                for drawn in axes.get_lines():
+                    if np.isfinite(drawn.get_ydata()).sum() == 1:
+                        with self.subTest(name, line=drawn.get_label()):
+                            self.assertNotIn(drawn.get_marker(), ("", "None", None))
+                            self.assertNotIsInstance(drawn.get_markevery(), float)
+
+    def test_targets_without_energy(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            file = self.result(spectrum__eigenvalue=np.ones(3), spectrum__target_energy=np.zeros(3))
+            self.draw(file, "spectrum")
+
+    def test_lines_stand_out_from_paper(self):
+        for series in style.SERIES:
+            self.assertGreater(contrast(series.colour, "white"), 3)
+        for colour in LABEL_COLOURS:
+            self.assertGreater(contrast(colour, "white"), 3)
+        self.assertLess(contrast(style.SKY, "white"), 3)  # and one that the check rejects
+
+    def test_digits_are_as_high_as_text(self):
+        content = support.principal_components(np.random.default_rng(0))
+        figure = self.figure("principal-components", experiment="principal-components", **content)
+        digits = figure.axes[0].collections
+        self.assertEqual(len(digits), 10)
+        for digit in digits:
+            height = digit.get_paths()[0].get_extents().height * np.sqrt(digit.get_sizes()[0])
+            self.assertGreater(height, 0.7 * 8)
+
     def test_energy_left_after_each_mode(self):
         energy = np.array([4.0, 0.0, 2.0, 1.0])
         figure = self.figure("spectrum", spectrum__eigenvalue=np.array([8.0, 4, 2, 1]), spectrum__target_energy=energy)
@@ -45,6 +126,35 @@ class DrawnDataTest(support.Case):
         content = {"data__test_label": label, "regression__test_prediction": np.eye(3)[answer]}
         share = self.figure("confusion", **content).axes[0].get_images()[0].get_array()
         np.testing.assert_array_equal(share, [[0.5, 0.5, 0], [0, 1, 0], [1, 0, 0]])
+
+    def test_confusion_of_a_single_output(self):
+        """An answer beyond the classes is wrong, also beside the last class."""
+        label, output = np.array([0, 1, 2, 2]), np.array([[-0.4], [1.3], [2.1], [2.5]])
+        figure = self.figure("confusion", data__test_label=label, regression__test_prediction=output)
+        self.assertEqual(figure.axes[0].get_title(), "3 of 4 right (75.00%)")
+        share = figure.axes[0].get_images()[0].get_array()
+        np.testing.assert_array_equal(share, [[1, 0, 0], [0, 1, 0], [0, 0, 0.5]])
+        self.assertEqual([text.get_text() for text in figure.texts], ["Left out: 1 answer beyond the classes."])
+
+    def test_single_outputs_are_rounded_as_the_program_does(self):
+        below_half = np.nextafter(0.5, 0)
+        output = np.array([0.5, 1.5, 2.5, -0.5, -1.2, below_half, 3.0])
+        np.testing.assert_array_equal(classes_of(output[:, np.newaxis]), [1, 2, 3, -1, -1, 0, 3])
+
+    def test_counts_stand_out_from_their_cells(self):
+        answer = np.repeat([0, 1, 1, 0], [51, 49, 69, 31])
+        figure = self.figure(
+            "confusion", data__test_label=np.repeat([0, 1], 100), regression__test_prediction=np.eye(2)[answer]
+        )
+        image = figure.axes[0].get_images()[0]
+        for text in figure.axes[0].texts:
+            column, row = text.get_position()
+            self.assertGreater(contrast(text.get_color(), image.to_rgba(image.get_array())[row, column, :3]), 4.5)
+
+    def test_too_many_classes_are_no_confusion_matrix(self):
+        labels = np.array([0, 1_000_000])
+        done = support.plot(self.result(data__test_label=labels, regression__test_prediction=labels[:, None] * 1.0))
+        self.assertIn("no figure of confusion: there are 1,000,001 classes", done.stderr)
 
     def test_bands_follow_the_angle(self):
         arrays = support.posterior(np.random.default_rng(0), 6, 1)
@@ -77,7 +187,7 @@ class DrawnDataTest(support.Case):
         content = support.width_scaling(np.random.default_rng(0))
         figure = self.figure("width-scaling", experiment="width-scaling", **content)
         width = content["experiment__width"]
-        fit, theory = (np.array(found.get_data()) for found in figure.axes[1].get_lines()[1:3])
+        fit, theory = (np.array(found.get_data()) for found in figure.axes[2].get_lines()[1:3])
         np.testing.assert_allclose(fit, [width, 0.7 * width**-0.98])
         slopes = np.diff(np.log(theory[1])) / np.diff(np.log(width))
         np.testing.assert_allclose(slopes, -1.0)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import unittest
+import unittest.mock
 
 import h5py
 import numpy as np
@@ -69,6 +70,13 @@ class ErrorsTest(support.Case):
         self.assert_refused(support.plot(file), 3, "has no data set /experiment/quantity_name")
         file = self.result(config="[data", **support.posterior(np.random.default_rng(0), 5, 1))
         self.assert_refused(support.plot(file), 3, "the stored configuration cannot be read")
+
+    def test_figures_that_fail_when_they_are_written(self):
+        arrays = support.kernel_convergence(np.random.default_rng(0)) | support.claims(2500)
+        file = self.result(experiment="kernel-convergence", **arrays)  # higher than a picture can be
+        self.assert_refused(support.plot(file), 3, "cannot be drawn as kernel-convergence", "too large")
+        with unittest.mock.patch("matplotlib.figure.Figure.savefig", side_effect=MemoryError):
+            self.assert_refused(support.plot(self.result(**LOSS)), 3, "cannot be drawn as losses: MemoryError")
 
     def test_output_folder_that_is_a_file(self):
         blocked = self.folder / "blocked"

@@ -8,7 +8,7 @@ TEXTS = {
     "kernel-convergence": ("width 500", "width 10,000", "limit of infinite width", "t = 0, at the start", "−π/2"),
     "gaussian-limit": ("width 50, 10 networks", "limit: 10, 50, 90 %, t = ∞", "training points"),
     "principal-components": ("½ exp(−λ₂ t), and 0", "component 3", "0.0457, 0.00108, 0.00078", "across f⁽²⁾"),
-    "width-scaling": ("theory, slope −1.00", "fit, slope −0.48 ± 0.03", "lazy-training ratio", "8,192"),
+    "width-scaling": ("slope −0.98 ± 0.03, theory −1.00", "power of theory", "lazy-training ratio", "8,192"),
 }
 
 
@@ -33,6 +33,11 @@ class ExperimentsTest(support.Case):
                 self.assertIn("pass: distance number 0 of the networks from the limit: 1 (expected 1 ± 0.5)", texts)
                 self.assertIn("FAIL: distance number", texts)
 
+    def test_each_has_a_title_for_screen_readers(self):
+        (path,) = self.draw(self.experiment("gaussian-limit"), "gaussian-limit", kind="svg")
+        root = support.ElementTree.parse(path).getroot()
+        self.assertEqual(root.findtext(support.SVG + "title"), "ntkflow: gaussian limit")
+
     def test_diverged_networks_are_left_out(self):
         diverged_at = np.full((2, 10), -1)
         file = self.experiment("kernel-convergence", network__diverged_at=diverged_at)
@@ -48,6 +53,18 @@ class ExperimentsTest(support.Case):
         )
         self.assertIn("Left out: 1 network whose training diverged.", texts)
         self.assertNotIn("Left out", before)
+
+    def test_widths_are_whole_numbers(self):
+        """Whichever type the file holds them in."""
+        for name in ("kernel-convergence", "gaussian-limit", "principal-components"):
+            texts = []
+            for kind in (np.int64, np.float64):
+                width = support.EXPERIMENTS[name](np.random.default_rng(7))["experiment__width"].astype(kind)
+                file = self.experiment(name, experiment__width=width)
+                texts.append(self.texts(self.draw(file, name, kind="svg")[0]))
+            with self.subTest(name):
+                self.assertRegex(texts[0], "width [1-9]0+")
+                self.assertEqual(*texts)
 
     def test_other_numbers_of_widths_have_room(self):
         for widths in (1, 3, 6):

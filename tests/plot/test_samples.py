@@ -72,6 +72,24 @@ class SamplesTest(support.Case):
         for word in ("class 2", "t = 0", "t = 100", "Boxed: wrong."):
             self.assertIn(word, texts)
 
+    def test_caption_counts_the_images(self):
+        expected = {
+            1: "The first test image. Boxed",
+            4: "The first 4 test images. Boxed",
+            6: "Left the first 5 test images, right one whose answer changes most. Boxed",
+            POINTS: "Left the first 5 test images, right 5 whose answers change most. Boxed",
+        }
+        whole = self.arrays
+        for points, caption in expected.items():
+            self.arrays = whole | {
+                "dynamics__test_prediction": whole["dynamics__test_prediction"][:, :points],
+                "data__test_label": whole["data__test_label"][:points],
+                "data__test_index": whole["data__test_index"][:points],
+            }
+            file = self.file(support.idx(self.images), support.idx(self.labels))
+            with self.subTest(points):
+                self.assertIn(caption, self.texts(self.draw(file, "samples", kind="svg")[0]))
+
     def test_images_that_are_gone(self):
         file = self.file(support.idx(self.images), support.idx(self.labels))
         (self.folder / "${images}" / "x").unlink()

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from . import style
-from .experiments import caption_of, converged, limit_handle, plot_networks, width_handle
+from .experiments import caption_of, converged, limit_handle, plot_networks, width_handle, width_name
 from .results import Result
 
 LIMIT_DASHES = (0, (2, 1))  # what lies on the limit shows through
@@ -72,7 +72,7 @@ def draw_gaussian_limit(result: Result) -> Figure | None:
             markeredgecolor=style.BLACK,
             zorder=4,
         )
-        axes.set_title(f"width {n:,}, {int(kept[w].sum())} networks")
+        axes.set_title(f"{width_name(n)}, {int(kept[w].sum())} networks")
         axes.set_xlabel("angle of x" if w + columns >= width.size else "")
         axes.set_ylabel("f" if w % columns == 0 else "")
     style.angle_axis(panels[0], round(angle.min() / np.pi) * np.pi)

@@ -10,7 +10,8 @@ from . import style
 from .experiments import caption_of, converged, limit_handle, plot_networks, width_handle
 from .results import Result
 
-LABEL_COLOURS = (style.BLUE, style.VERMILLION, style.BLACK, style.PURPLE, style.SKY, style.ORANGE, style.GREY)
+DIGIT_HEIGHT = 0.729 * 8  # points, of a digit of 8-point text
+LABEL_COLOURS = (style.BLUE, style.VERMILLION, style.BLACK, style.PURPLE, style.WINE, style.INDIGO, style.GREY)
 
 
 def draw_principal_components(result: Result) -> Figure | None:
@@ -54,7 +55,7 @@ def draw_digits(axes: Axes, result: Result) -> None:
             projection[chosen, 1],
             projection[chosen, 2],
             marker=f"${value}$",
-            s=22,
+            s=DIGIT_HEIGHT**2,
             linewidths=0.3,
             color=LABEL_COLOURS[int(value) % len(LABEL_COLOURS)],
         )

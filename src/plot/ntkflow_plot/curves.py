@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -9,8 +10,10 @@ from . import style
 from .results import Array, Result
 
 LABELS = {"train": "training", "test": "test"}
-# A training loss may fall to rounding; so many decades below the smallest test loss are shown.
+# A training loss may fall to rounding; at most so many decades below the smallest test loss are shown, or, of limits
+# where there is no test loss, below the smallest loss.
 DECADES_BELOW_TEST = 3
+ALL_MARKED = 10  # times up to which each has a marker
 
 
 def draw_losses(result: Result) -> Figure | None:
@@ -18,27 +21,28 @@ def draw_losses(result: Result) -> Figure | None:
     curves = read_curves(result, "loss")
     if not curves:
         return None
-    lowest = lowest_loss(curves)
     limits = {}
     for name in curves:
         mean_squared_error = result.attribute("/regression", f"{name}_mse")
         if mean_squared_error is not None and result.has(f"/data/{name}_target"):
-            loss = 0.5 * result.shape(f"/data/{name}_target")[1] * mean_squared_error
-            if loss >= lowest:
-                limits[name] = loss
-    figure, axes = draw_curves(result, curves, limits)
+            limits[name] = 0.5 * result.shape(f"/data/{name}_target")[1] * mean_squared_error
+    lowest = lowest_loss(curves, limits)
+    figure, axes = draw_curves(result, curves, limits, lowest)
     axes.set_ylabel("loss  ½ mean ‖f − y‖²")
     if lowest > 0:
         style.log_scale(axes.yaxis)
-        axes.set_ylim(bottom=lowest / 2)
+        values = np.concatenate([*curves.values(), list(limits.values())])
+        axes.set_ylim(lowest / 2, values[np.isfinite(values)].max(initial=lowest) * 2)
     return figure
 
 
-def lowest_loss(curves: dict[str, Array]) -> float:
-    """Where the axis of the losses ends below; 0 where no loss is positive."""
+def lowest_loss(curves: dict[str, Array], limits: dict[str, float]) -> float:
+    """The smallest loss that the axis has to show; 0 where no loss is positive."""
     smallest = {name: values[values > 0].min() for name, values in curves.items() if (values > 0).any()}
-    below_test = smallest.get("test", 0.0) * 10.0**-DECADES_BELOW_TEST
-    return max(min(smallest.values()), below_test) if smallest else 0.0
+    if not smallest:
+        return 0.0
+    end = smallest.get("test", min(smallest.values())) * 10.0**-DECADES_BELOW_TEST
+    return max(min([*smallest.values(), *(limit for limit in limits.values() if limit >= end)]), end)
 
 
 def draw_accuracies(result: Result) -> Figure | None:
@@ -47,7 +51,7 @@ def draw_accuracies(result: Result) -> Figure | None:
     curves = read_curves(result, "accuracy")
     if not curves:
         return None
-    figure, axes = draw_curves(result, curves, {} if accuracy is None else {"test": accuracy})
+    figure, axes = draw_curves(result, curves, {} if accuracy is None else {"test": accuracy}, lowest=0)
     axes.set_ylabel("accuracy")
     axes.set_ylim(top=1.02)
     return figure
@@ -59,8 +63,13 @@ def read_curves(result: Result, quantity: str) -> dict[str, Array]:
     return {name: result.array(path, axes=1) for name, path in paths.items() if result.has(path)}
 
 
-def draw_curves(result: Result, curves: dict[str, Array], limits: dict[str, float]) -> tuple[Figure, Axes]:
-    """Curves over time in one column, their values at t = ∞ as lines, the best time marked."""
+def draw_curves(
+    result: Result, curves: dict[str, Array], limits: dict[str, float], lowest: float
+) -> tuple[Figure, Axes]:
+    """Curves over time in one column, the best time marked, their values at t = ∞ as lines.
+
+    A value at t = ∞ below `lowest`, which the axis will not show, stands in the legend.
+    """
     figure = style.new_figure(style.ONE_COLUMN, 2.9)
     axes = figure.add_subplot()
     time = result.array("/dynamics/time", axes=1)
@@ -68,9 +77,19 @@ def draw_curves(result: Result, curves: dict[str, Array], limits: dict[str, floa
         colour, dashes, marker = style.series(index)
         if name in curves:
             axes.plot(
-                time, curves[name], color=colour, linestyle=dashes, marker=marker, markevery=0.1, label=label, zorder=3
+                time,
+                curves[name],
+                color=colour,
+                linestyle=dashes,
+                marker=marker,
+                markevery=0.1 if time.size > ALL_MARKED else 1,
+                label=label,
+                zorder=3,
             )
-        if name in limits:
+        if limits.get(name, lowest) < lowest:
+            below = f"{label}, t = ∞: {style.number(limits[name], digits=2)}"
+            axes.plot([], [], color=colour, linestyle=":", linewidth=1, label=below)
+        elif name in limits:
             axes.axhline(limits[name], color=colour, linestyle=":", linewidth=1, label=f"{label}, t = ∞")
     best = result.attribute("/dynamics", "best_time_by_test_loss")
     if best is not None:

@@ -29,12 +29,17 @@ def converged(result: Result) -> Array:
 def plot_networks(axes: Axes, x: Array, values: Array, index: int) -> None:
     """The curves [D × points] of all networks of width number `index`, thin."""
     colour, dashes, _ = style.series(index)
-    axes.plot(x, values.T, color=colour, linestyle=dashes, linewidth=0.7, alpha=0.7)
+    axes.plot(x, values.T, color=colour, linestyle=dashes, linewidth=0.7)
 
 
-def width_handle(width: int, index: int) -> Line2D:
+def width_name(width: float) -> str:
+    """A number of units, which files hold as an integer or as a floating-point number."""
+    return f"width {width:,.0f}"
+
+
+def width_handle(width: float, index: int) -> Line2D:
     colour, dashes, _ = style.series(index)
-    return Line2D([], [], color=colour, linestyle=dashes, linewidth=1, label=f"width {width:,}")
+    return Line2D([], [], color=colour, linestyle=dashes, linewidth=1, label=width_name(width))
 
 
 def limit_handle(label: str, dashes: object = "-") -> Line2D:

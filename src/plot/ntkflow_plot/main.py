@@ -37,6 +37,17 @@ FIGURES: dict[str, Callable[[Result], Figure | None]] = {
 }
 # As those of ntkflow.
 EXIT_OK, EXIT_USAGE, EXIT_FILE, EXIT_STOPPED = 0, 2, 3, 130
+# What drawing raises on data that do not fit together, partly only when the figure is written.
+DRAWING_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 # Nothing that changes from run to run, so that equal results give equal files.
 METADATA = {"png": {"Software": None}, "svg": {"Date": None}}
 
@@ -60,6 +71,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def title_of(name: str) -> str:
+    """What a screen reader or a list of files calls the figure."""
+    return f"ntkflow: {name.replace('-', ' ')}"
+
+
 def draw_all(result: Result) -> Iterator[tuple[str, Figure]]:
     """Every figure that the file has data for, with its name."""
     for name, draw in FIGURES.items():
@@ -68,10 +84,15 @@ def draw_all(result: Result) -> Iterator[tuple[str, Figure]]:
         except NotDrawn as reason:
             print(f"ntkflow-plot: note: no figure of {name}: {reason}", file=sys.stderr)
             continue
-        except (IndexError, KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
-            raise ResultError(f"'{result.path}' holds data that cannot be drawn as {name}: {error}") from error
+        except DRAWING_ERRORS as error:
+            raise undrawable(result, name, error) from error
         if figure is not None:
             yield name, figure
+
+
+def undrawable(result: Result, name: str, error: Exception) -> ResultError:
+    text = str(error) or type(error).__name__
+    return ResultError(f"'{result.path}' holds data that cannot be drawn as {name}: {text}")
 
 
 def write_all(result: Result, folder: pathlib.Path, kind: str) -> int:
@@ -84,9 +105,11 @@ def write_all(result: Result, folder: pathlib.Path, kind: str) -> int:
         path = folder / f"{name}.{kind}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            figure.savefig(path, format=kind, metadata=METADATA[kind])
+            figure.savefig(path, format=kind, metadata=METADATA[kind] | {"Title": title_of(name)})
         except OSError as error:
             raise ResultError(f"cannot write '{path}': {error.strerror or error}") from error
+        except DRAWING_ERRORS as error:
+            raise undrawable(result, name, error) from error
         print(path, flush=True)
         count += 1
     return count

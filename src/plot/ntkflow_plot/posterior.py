@@ -39,12 +39,26 @@ def draw_predictions(result: Result) -> Figure | None:
     figure = style.new_figure(style.ONE_COLUMN, 3.1)
     axes = figure.add_subplot()
     target = result.array("/data/test_target", axes=2)[order, 0]
-    axes.plot(angle[order], target, color=style.BLACK, linewidth=3, alpha=0.3, label="target")
+    axes.plot(
+        angle[order],
+        target,
+        color=style.BLACK,
+        linewidth=3,
+        alpha=0.3,
+        marker=style.marker_of(angle),
+        markersize=8,
+        label="target",
+    )
     predictions = result.array("/dynamics/test_prediction", axes=3)[:, order, 0]
     for index, i in enumerate(style.spread_out(settled(predictions) + 1, 5)):
-        colour, dashes, _ = style.series(index)
+        colour, dashes, marker = style.series(index)
         axes.plot(
-            angle[order], predictions[i], color=colour, linestyle=dashes, label=f"t = {style.number(time[i], digits=2)}"
+            angle[order],
+            predictions[i],
+            color=colour,
+            linestyle=dashes,
+            marker=marker if angle.size == 1 else "",
+            label=f"t = {style.number(time[i], digits=2)}",
         )
     style.angle_axis(axes, 0)
     axes.set_xlabel("angle of x")
@@ -65,7 +79,7 @@ def draw_posterior(result: Result) -> Figure | None:
     if not result.has("/posterior/time", "/posterior/mean", "/posterior/variance"):
         return None
     angle = circle_angles(result, "test")
-    return draw_error_bars(result) if angle is None else draw_bands(result, angle)
+    return draw_bands(result, angle) if angle is not None and angle.size > 1 else draw_error_bars(result)
 
 
 def draw_bands(result: Result, angle: Array) -> Figure:

@@ -18,7 +18,7 @@ class ResultError(Exception):
 
 
 class NotDrawn(Exception):
-    """A figure that the file calls for cannot be drawn for a reason outside of it; one sentence."""
+    """A figure that the file has data for is left out, though nothing is wrong with the file; one sentence."""
 
 
 class Claim(NamedTuple):

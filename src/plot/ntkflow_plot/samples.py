@@ -35,10 +35,8 @@ def draw_samples(result: Result) -> Figure | None:
     label = result.array("/data/test_label", axes=1)[chosen]
     images = read_images(result.config, result.array("/data/test_index", axes=1)[chosen], label)
 
-    first = len(chosen) - len(chosen) // 2
-    caption = (
-        f"Left the first {first} test images, right {len(chosen) - first} whose answer changes often. Boxed: wrong."
-    )
+    first = min(IMAGES // 2, answer.shape[1])
+    caption = caption_of(first, len(chosen) - first)
     figure = style.new_figure(style.TWO_COLUMNS, 0.85 + 0.19 * len(names), [caption])
     axes = figure.add_subplot()
     rows = -ROW * (np.arange(len(names)) + 0.6)
@@ -62,6 +60,15 @@ def draw_samples(result: Result) -> Figure | None:
     axes.grid(False)
     axes.spines[:].set_visible(False)
     return figure
+
+
+def caption_of(first: int, changing: int) -> str:
+    """Says which images are shown: so many of the first, and so many whose answers change."""
+    left = f"first {first} test images" if first > 1 else "first test image"
+    if changing == 0:
+        return f"The {left}. Boxed: wrong."
+    right = f"{changing} whose answers change most" if changing > 1 else "one whose answer changes most"
+    return f"Left the {left}, right {right}. Boxed: wrong."
 
 
 def choose(answer: Array) -> list[int]:

@@ -1,10 +1,11 @@
-"""The experiment width-scaling: how four distances from the limit fall with the width."""
+"""The experiment width-scaling: how the distances from the limit fall with the width."""
 
 from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from . import style
@@ -18,6 +19,17 @@ TITLES = {
     "linearisation_gap": "|f of network − f of its linearisation|",
     "laziness": "lazy-training ratio",
 }
+NETWORKS = {
+    "linestyle": "none",
+    "marker": "o",
+    "markersize": 4,
+    "markerfacecolor": "none",
+    "markeredgewidth": 0.7,
+    "color": style.BLUE,
+    "label": "networks",
+}
+FIT = {"color": style.VERMILLION, "label": "fitted power of the width"}
+THEORY = {"color": style.BLACK, "linestyle": "--", "label": "power of theory"}
 
 
 def draw_width_scaling(result: Result) -> Figure | None:
@@ -32,46 +44,34 @@ def draw_width_scaling(result: Result) -> Figure | None:
     )
     columns = 2
     rows = -(-len(names) // columns)
-    figure = style.new_figure(style.TWO_COLUMNS, 2.4 * rows, caption_of(result))
-    grid = figure.add_gridspec(rows, columns)
+    figure = style.new_figure(style.TWO_COLUMNS, 0.3 + 2.15 * rows, caption_of(result))
+    grid = figure.add_gridspec(rows + 1, columns, height_ratios=[0.01] + [1] * rows)
+    top = figure.add_subplot(grid[0, :])
+    top.axis("off")
     for i, name in enumerate(names):
-        axes = figure.add_subplot(grid[i // columns, i % columns])
-        draw_points(axes, width, value[i], i == 0)
-        axes.set_title(TITLES.get(name, name.replace("_", " ")))
-        axes.set_xlabel("width" if i // columns == rows - 1 else "")
+        axes = figure.add_subplot(grid[1 + i // columns, i % columns])
+        draw_points(axes, width, value[i])
+        title = TITLES.get(name, name.replace("_", " "))
+        axes.set_title(title)
+        axes.set_xlabel("width" if i + columns >= len(names) else "")
         if slope[i] == 0 and error[i] == 0:  # no line could be fitted
             continue
+        axes.set_title(f"{title}\nslope {signed(slope[i])} ± {error[i]:.2f}, theory {signed(theory[i])}")
         fit = 2 ** (intercept[i] + slope[i] * np.log2(width))
         middle = np.exp(np.mean(np.log(fit)) - theory[i] * np.mean(np.log(width)))
-        axes.plot(width, fit, color=style.VERMILLION, label=f"fit, slope {signed(slope[i])} ± {error[i]:.2f}")
-        axes.plot(
-            width,
-            middle * width ** theory[i],
-            color=style.BLACK,
-            linestyle="--",
-            label=f"theory, slope {signed(theory[i])}",
-        )
-        axes.legend(loc="lower left" if slope[i] < 0 else "upper left")
+        axes.plot(width, fit, **FIT)
+        axes.plot(width, middle * width ** theory[i], **THEORY)
+    handles = [Line2D([], [], **look) for look in (NETWORKS, FIT, THEORY)]
+    top.legend(handles=handles, loc="center", ncols=len(handles), frameon=False)
     return figure
 
 
-def draw_points(axes: Axes, width: Array, value: Array, named: bool) -> None:
+def draw_points(axes: Axes, width: Array, value: Array) -> None:
     """Values [W × D] of all networks over their widths; those that are not positive have no logarithm."""
     positive = np.where(value > 0, value, np.nan)
     axes.set_xscale("log", base=2)
     style.log_scale(axes.yaxis)
-    axes.plot(
-        np.repeat(width, value.shape[1]),
-        positive.ravel(),
-        linestyle="none",
-        marker="o",
-        markersize=4,
-        markerfacecolor="none",
-        markeredgewidth=0.7,
-        color=style.BLUE,
-        alpha=0.7,
-        label="networks" if named else None,
-    )
+    axes.plot(np.repeat(width, value.shape[1]), positive.ravel(), **NETWORKS)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:,.0f}"))
     axes.xaxis.set_minor_locator(NullLocator())
 

@@ -26,7 +26,8 @@ def draw_spectrum(result: Result) -> Figure | None:
         style.log_scale(panel.xaxis, panel.yaxis)
     shown = shown_modes(eigenvalue.size)
     rounding = samples * np.finfo(float).eps * eigenvalue[0]
-    axes[0].plot(shown + 1, np.where(eigenvalue[shown] > 0, eigenvalue[shown], np.nan), color=style.BLUE)
+    positive = np.where(eigenvalue[shown] > 0, eigenvalue[shown], np.nan)
+    axes[0].plot(shown + 1, positive, color=style.BLUE, marker=style.marker_of(positive))
     if eigenvalue[-1] < 10 * rounding:
         axes[0].axhline(rounding, color=style.BLACK, linestyle=":", linewidth=1, label="rounding, N ε λ₁")
         style.legend_above(axes[0], columns=1)
@@ -45,13 +46,21 @@ def draw_energy(axes: Axes, energy: Array, samples: int) -> None:
     shown = shown_modes(energy.size)
     shown = shown[energy[shown] > rounding]
     axes.plot(
-        shown + 1, energy[shown], linestyle="none", marker="o", markersize=2.5, color=style.SKY, label="of mode k"
+        shown + 1, energy[shown], linestyle="none", marker="o", markersize=2.5, color=style.BLUE, label="of mode k"
     )
     if energy.size == samples:
         left = total - np.concatenate([[0.0], np.cumsum(energy)[:-1]])
         kept = left > samples * np.finfo(float).eps * total
-        axes.plot(np.flatnonzero(kept) + 1, left[kept], color=style.VERMILLION, label="of k and all later modes")
-    axes.set_ylim(energy[shown].min(initial=total) / 3, total * 3)
+        axes.plot(
+            np.flatnonzero(kept) + 1,
+            left[kept],
+            color=style.VERMILLION,
+            marker=style.marker_of(left[kept]),
+            markerfacecolor="none",
+            label="of k and all later modes",
+        )
+    if total > 0:
+        axes.set_ylim(energy[shown].min(initial=total) / 3, total * 3)
     axes.set_ylabel("target energy")
     axes.set_xlabel("mode k")
     style.legend_above(axes, columns=2)

@@ -20,9 +20,11 @@ ONE_COLUMN, TWO_COLUMNS = 3.4, 7.0
 CAPTION_SIZE = 8
 CAPTION_LINE_INCHES = 0.16
 
-# Okabe and Ito (2008), without its green, which would make a red-green pair, and its yellow, too pale for thin lines.
-BLACK, BLUE, VERMILLION, ORANGE, SKY, PURPLE = "#000000", "#0072B2", "#D55E00", "#E69F00", "#56B4E9", "#CC79A7"
-GREY = "#808080"
+# Okabe and Ito (2008), without its green, which would make a red-green pair, and its yellow; grey; and two of the
+# muted colours of Tol (2021). All of these have a contrast to white of at least 3, which thin lines need.
+BLACK, BLUE, VERMILLION, PURPLE = "#000000", "#0072B2", "#D55E00", "#CC79A7"
+GREY, WINE, INDIGO = "#808080", "#882255", "#332288"
+ORANGE, SKY = "#E69F00", "#56B4E9"  # paler: for areas and for markers with an outline
 
 RC = {
     "axes.axisbelow": True,
@@ -35,6 +37,7 @@ RC = {
     "font.size": 8,
     "grid.color": "#dddddd",
     "grid.linewidth": 0.5,
+    "legend.columnspacing": 1.2,
     "legend.fontsize": 8,
     "legend.framealpha": 0.9,
     "legend.handlelength": 2.4,
@@ -69,9 +72,9 @@ SERIES = (
     Series(BLUE, "-", "o"),
     Series(VERMILLION, "--", "s"),
     Series(PURPLE, "-.", "^"),
-    Series(SKY, (0, (5, 1)), "D"),
-    Series(ORANGE, ":", "v"),
-    Series(GREY, (0, (3, 1, 1, 1, 1, 1)), "P"),
+    Series(INDIGO, (0, (5, 1)), "D"),
+    Series(GREY, ":", "v"),
+    Series(WINE, (0, (3, 1, 1, 1, 1, 1)), "P"),
 )
 
 
@@ -143,7 +146,13 @@ def log_scale(*axes: Axis) -> None:
     for axis in axes:
         axis.axes.set(**{f"{axis.axis_name}scale": "log"})
         axis.set_major_formatter(PlainLogFormatter())
-        axis.set_minor_formatter(PlainLogFormatter(minor_thresholds=(1, 0.4)))
+        numbered = 2 if axis.axis_name == "y" else 1  # decades up to which some ticks between powers have room
+        axis.set_minor_formatter(PlainLogFormatter(minor_thresholds=(numbered, 0.4)))
+
+
+def marker_of(points: np.ndarray) -> str:
+    """The marker of a line through these values: a dot where only one can be shown, of which no line is drawn."""
+    return "o" if np.isfinite(points).sum() == 1 else ""
 
 
 def spread_out(count: int, most: int) -> list[int]:
