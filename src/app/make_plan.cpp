@@ -404,7 +404,7 @@ class Planner {
                                                : 0},
                   {"transfer buffers", options.covariance ? kGatherBytes : 0},
                   {"starts of the paths", starts + n_ * columns * kDouble},
-                  {"law of a block", 4 * points * (columns + 1) * kDouble}});
+                  {"law of a block", points * (4 * (columns + 1) + c_ * levels) * kDouble}});
     const double turns = is_spectral ? 2.0 * square() * m * kernels : 2.0 * square() * m;
     const double at_times =
         static_cast<double>(times) *
@@ -461,7 +461,9 @@ class Planner {
     }
     const std::int64_t local = kPointBlockBytes / std::max<std::int64_t>(1, rows_ * kDouble);
     const std::int64_t replicated =
-        kTrajectoryBytes / std::max<std::int64_t>(1, c_ * (1 + options.samples) * kDouble);
+        kTrajectoryBytes /
+        std::max<std::int64_t>(
+            1, c_ * (1 + options.samples + std::ssize(options.quantiles)) * kDouble);
     const std::int64_t deal = plan_.block * plan_.grid.cols;
     const std::int64_t most = std::min(local / plan_.block, replicated / deal);
     return std::clamp<std::int64_t>(m_, 1, std::max<std::int64_t>(1, most) * deal);
