@@ -45,7 +45,9 @@ std::string fitting_settings(const RunConfig& config, const DataShape& shape,
        }},
   };
   constexpr unsigned kSubsets = 1U << std::size(settings);
-  for (unsigned subset = 1; subset < kSubsets; ++subset) {  // the last ones cost most
+  // In binary order a subset comes before all that hold a later setting; the later ones give up
+  // more of the result.
+  for (unsigned subset = 1; subset < kSubsets; ++subset) {
     RunConfig other = config;
     std::vector<std::string> texts;
     bool is_open = true;

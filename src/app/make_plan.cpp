@@ -169,6 +169,7 @@ class Planner {
                             RealKind::double_precision) +
              time.fresh_memory(bytes) + time.lookahead_cholesky(order, RealKind::double_precision));
     limit("ScaLAPACK: local elements of the NNGP matrix", matrix);
+    limit("ScaLAPACK: local elements of the draws", local_elements(plan_, points, columns));
   }
 
   /// @param keeps_kernel  whether the other triangle keeps K for the Krylov method.
@@ -404,22 +405,29 @@ class Planner {
                                                : 0},
                   {"transfer buffers", options.covariance ? kGatherBytes : 0},
                   {"starts of the paths", starts + n_ * columns * kDouble},
-                  {"law of a block", 4 * points * (columns + 1) * kDouble}});
+                  {"law of a block", points * (4 * (columns + 1) + c_ * levels) * kDouble}});
     const double turns = is_spectral ? 2.0 * square() * m * kernels : 2.0 * square() * m;
     const double at_times =
         static_cast<double>(times) *
         ((all_layers ? 2.0 * square() * m : 0.0) + 2.0 * n * m * static_cast<double>(columns) +
          (options.covariance ? 4.0 * n * m * m : 0.0));
-    const double covariances =
-        options.covariance ? static_cast<double>(times) * m * m * kDouble : 0.0;
+    const double covariance_values = options.covariance ? static_cast<double>(times) * m * m : 0.0;
+    const double covariances = covariance_values * kDouble;
+    const double covariance_seconds =
+        options.covariance
+            ? static_cast<double>(times) * (time_->fresh_memory(m * m * kDouble) +
+                                            model(m_).mirror(m, RealKind::double_precision))
+            : 0.0;
     const double rows = static_cast<double>(times) * m *
                         (static_cast<double>(columns + c_ * levels) + 1.0) * kDouble;
     work("posterior",
-         cross_products(kernels) + turns + at_times + covariances * static_cast<double>(d_),
+         cross_products(kernels) + turns + at_times + covariance_values * static_cast<double>(d_),
          covariances + rows,
-         values(kernels * pairs() + 0.5 * covariances / kDouble) +
+         values(kernels * pairs() + 0.5 * covariance_values) + covariance_seconds +
              time_->large_products(turns + at_times) + TimeModel::write_file(covariances + rows));
     limit("ScaLAPACK: local elements of a block of test points", block_elements);
+    limit("ScaLAPACK: local elements of targets and paths",
+          local_elements(plan_, std::max(n_, points), columns));
     if (options.covariance) {
       limit("ScaLAPACK: local elements of the covariance", square_elements);
     }
@@ -461,7 +469,9 @@ class Planner {
     }
     const std::int64_t local = kPointBlockBytes / std::max<std::int64_t>(1, rows_ * kDouble);
     const std::int64_t replicated =
-        kTrajectoryBytes / std::max<std::int64_t>(1, c_ * (1 + options.samples) * kDouble);
+        kTrajectoryBytes /
+        std::max<std::int64_t>(
+            1, c_ * (1 + options.samples + std::ssize(options.quantiles)) * kDouble);
     const std::int64_t deal = plan_.block * plan_.grid.cols;
     const std::int64_t most = std::min(local / plan_.block, replicated / deal);
     return std::clamp<std::int64_t>(m_, 1, std::max<std::int64_t>(1, most) * deal);

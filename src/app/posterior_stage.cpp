@@ -99,9 +99,8 @@ Clipping write_laws(Run& run, const PosteriorOptions& options, const PosteriorKe
   Clipping clipping;
   const std::int64_t points = run.problem.test_size();
   const std::int64_t step = run.problem.plan.points_per_block;
+  const std::int64_t count = std::ssize(times);
   for (std::int64_t begin = 0; begin < points; begin += step) {
-    run.report.stop_if_requested("posterior");
-    run.report.progress(begin, points);
     const std::int64_t end = std::min(points, begin + step);
     std::optional<DistMatrix<double>> prior;
     if (kernels.test_prior) {
@@ -110,14 +109,17 @@ Clipping write_laws(Run& run, const PosteriorOptions& options, const PosteriorKe
     const GaussianFlow::Block block =
         flow.block(begin, kernels.test_theta.assemble_columns(begin, end), std::move(prior),
                    {kernels.variance.begin() + begin, kernels.variance.begin() + end});
-    for (std::size_t time = 0; time < times.size(); ++time) {
+    for (std::int64_t time = 0; time < count; ++time) {
+      run.report.stop_if_requested("posterior");
+      run.report.progress(begin * count + time * (end - begin), points * count);
       std::optional<DistMatrix<double>> covariance;
-      if (kernels.covariance) {
-        covariance = kernels.covariance->assemble_symmetric(Triangle::lower, run.report);
+      if (kernels.covariance) {  // silently: the phase shows its own progress
+        covariance = kernels.covariance->assemble_symmetric(Triangle::lower, silent_monitor());
       }
-      const GaussianLaw law = flow.law(block, times[time], std::move(covariance));
+      const GaussianLaw law =
+          flow.law(block, times[static_cast<std::size_t>(time)], std::move(covariance));
       clipping.add(law.clipping);
-      write_law(run.file, options, static_cast<std::int64_t>(time), begin, law, run.comm);
+      write_law(run.file, options, time, begin, law, run.comm);
     }
   }
   return clipping;

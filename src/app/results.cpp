@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <ntkflow/base/numbers.hpp>
+#include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/dist/mpi_session.hpp>
 #include <ntkflow/dist/redistribute.hpp>
 #include <ntkflow/linalg/local.hpp>
@@ -66,6 +67,37 @@ void write_columns_as_rows(ResultFile& file, const std::string& path,
   for_columns_as_rows(matrix, [&](std::int64_t row, std::int64_t count, const double* values) {
     file.write_rows(path, first_row + row, count, values);
   });
+}
+
+/// [levels x points x outputs], row-major.
+std::vector<double> quantiles_of(const GaussianLaw& law, const std::vector<double>& levels) {
+  std::vector<double> values;
+  values.reserve(levels.size() * static_cast<std::size_t>(law.mean.size()));
+  for (const double level : levels) {
+    const double z = normal_quantile(level);
+    for (std::int64_t i = 0; i < law.mean.rows(); ++i) {
+      const double deviation = std::sqrt(law.variance[static_cast<std::size_t>(i)]);
+      for (std::int64_t j = 0; j < law.mean.cols(); ++j) {
+        values.push_back(law.mean(i, j) + z * deviation);
+      }
+    }
+  }
+  return values;
+}
+
+/// [samples x points x outputs], row-major.
+std::vector<double> paths_of(const GaussianLaw& law, std::int64_t samples) {
+  const std::int64_t outputs = law.mean.cols();
+  std::vector<double> values;
+  values.reserve(static_cast<std::size_t>(law.paths.size()));
+  for (std::int64_t draw = 0; draw < samples; ++draw) {
+    for (std::int64_t i = 0; i < law.paths.rows(); ++i) {
+      for (std::int64_t j = 0; j < outputs; ++j) {
+        values.push_back(law.paths(i, draw * outputs + j));
+      }
+    }
+  }
+  return values;
 }
 
 }  // namespace
@@ -327,25 +359,30 @@ void write_law(ResultFile& file, const PosteriorOptions& options, std::int64_t t
                std::int64_t begin, const GaussianLaw& law, const Communicator& comm) {
   const std::int64_t points = law.mean.rows();
   const std::int64_t outputs = law.mean.cols();
-  const std::int64_t mine = comm.rank() == 0 ? points : 0;
-  file.write_slab_rows("/posterior/mean", time, begin, mine, row_major(law.mean.view()).data());
-  file.write_slab_rows("/posterior/variance", time, begin, mine, law.variance.data());
-  for (std::size_t level = 0; level < options.quantiles.size(); ++level) {
-    const double z = normal_quantile(options.quantiles[level]);
-    Matrix<double> quantile = law.mean.clone();
-    for (std::int64_t j = 0; j < outputs; ++j) {
-      std::transform(quantile.column(j), quantile.column(j) + points, law.variance.begin(),
-                     quantile.column(j),
-                     [z](double mean, double variance) { return mean + z * std::sqrt(variance); });
+  // Rank 0 writes what all have, in one call for all quantiles and one for all paths: a collective
+  // call costs more than its values.
+  const bool writes = comm.rank() == 0;
+  const std::int64_t mine = writes ? points : 0;
+  std::vector<double> mean;
+  std::vector<double> quantiles;
+  std::vector<double> paths;
+  collectively(comm, [&] {
+    if (writes) {
+      mean = row_major(law.mean.view());
+      quantiles = quantiles_of(law, options.quantiles);
+      paths = paths_of(law, options.samples);
     }
-    const std::int64_t slab[] = {time, static_cast<std::int64_t>(level)};
-    file.write_slab_rows("/posterior/quantile", slab, begin, mine,
-                         row_major(quantile.view()).data());
+  });
+  file.write_slab_rows("/posterior/mean", time, begin, mine, mean.data());
+  file.write_slab_rows("/posterior/variance", time, begin, mine, law.variance.data());
+  const std::int64_t start[] = {time, 0, begin, 0};
+  if (const auto levels = std::ssize(options.quantiles); levels > 0) {
+    const std::int64_t extent[] = {1, levels, mine, outputs};
+    file.write_box("/posterior/quantile", start, extent, quantiles.data());
   }
-  for (std::int64_t draw = 0; draw < options.samples; ++draw) {
-    const std::int64_t slab[] = {time, draw};
-    const auto path = law.paths.view().block(0, draw * outputs, points, outputs);
-    file.write_slab_rows("/posterior/sample", slab, begin, mine, row_major(path).data());
+  if (options.samples > 0) {
+    const std::int64_t extent[] = {1, options.samples, mine, outputs};
+    file.write_box("/posterior/sample", start, extent, paths.data());
   }
   if (law.covariance) {
     for_columns_as_rows(*law.covariance,

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "read_ascending.hpp"
 #include "read_tables.hpp"
 
 namespace ntkflow::config {
@@ -17,34 +18,12 @@ constexpr std::int64_t kMostUnits = std::int64_t{1} << 24;
 constexpr std::int64_t kMostDraws = 1'000'000;
 constexpr std::int64_t kMostPoints = 100'000;
 
-/// An ascending list of at least one number of a kind; records what is none.
-template <class Value, class Check>
-std::vector<Value> read_ascending(const TableReader& table, std::string_view key,
-                                  const Check& is_fine) {
-  const toml::node* node = table.find(key);
-  const toml::array* list = node == nullptr ? nullptr : node->as_array();
-  if (node == nullptr || list == nullptr || list->empty()) {
-    table.reject(key);
-    return {};
-  }
-  std::vector<Value> values;
-  for (const toml::node& element : *list) {
-    const auto value = element.value<Value>();
-    const bool has_type = std::is_integral_v<Value> ? element.is_integer() : element.is_number();
-    if (!has_type || !value || !is_fine(*value) || (!values.empty() && !(values.back() < *value))) {
-      table.reject(key, element);
-      return {};
-    }
-    values.push_back(*value);
-  }
-  return values;
-}
-
 NetworkOptions read_network(const TableReader& network) {
   NetworkOptions options;
   if (network.has("widths")) {
-    options.widths = read_ascending<std::int64_t>(
-        network, "widths", [](std::int64_t width) { return width >= 1 && width <= kMostUnits; });
+    options.widths = read_ascending<std::int64_t>(network, "widths", {}, [](std::int64_t width) {
+      return width >= 1 && width <= kMostUnits;
+    });
   }
   options.draws = network.integer("draws", 1, kMostDraws).value_or(options.draws);
   options.seed = static_cast<std::uint64_t>(network.integer("seed", 0).value_or(0));
@@ -97,8 +76,7 @@ ExperimentOptions read_experiment(const TableReader& network, const TableReader&
   refuse_unless(options.study == Study::principal_components, "amplitude");
   options.points = experiment.integer("points", 2, kMostPoints).value_or(options.points);
   if (experiment.has("quantiles")) {
-    options.quantiles = read_ascending<double>(
-        experiment, "quantiles", [](double level) { return level > 0.0 && level < 1.0; });
+    options.quantiles = read_quantiles(experiment, 1);
   }
   options.component = experiment.integer("component", 1).value_or(options.component);
   options.amplitude = experiment.real("amplitude").value_or(options.amplitude);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "read_ascending.hpp"
 #include "read_tables.hpp"
 
 namespace ntkflow::config {
@@ -12,30 +13,6 @@ namespace ntkflow::config {
 namespace {
 
 constexpr std::int64_t kMostPaths = 1'000'000;
-constexpr std::size_t kMostQuantiles = 1'000;
-
-std::vector<double> read_quantiles(const TableReader& posterior) {
-  std::vector<double> quantiles;
-  const toml::node* node = posterior.find("quantiles");
-  if (node == nullptr) {
-    return quantiles;
-  }
-  const toml::array* list = node->as_array();
-  if (list == nullptr || list->size() > kMostQuantiles) {
-    posterior.reject("quantiles");
-    return quantiles;
-  }
-  for (const toml::node& element : *list) {
-    const auto level = element.is_number() ? element.value<double>() : std::nullopt;
-    if (!level || !(*level > 0.0 && *level < 1.0) ||
-        (!quantiles.empty() && !(quantiles.back() < *level))) {
-      posterior.reject("quantiles", element);
-      return {};
-    }
-    quantiles.push_back(*level);
-  }
-  return quantiles;
-}
 
 }  // namespace
 
@@ -56,7 +33,9 @@ PosteriorTable read_posterior(const TableReader& posterior, KernelType kernel) {
                        "allowed: \"last_layer\", or kernel.type = \"ntk\"");
   }
   options.covariance = posterior.boolean("covariance").value_or(options.covariance);
-  options.quantiles = read_quantiles(posterior);
+  if (posterior.has("quantiles")) {
+    options.quantiles = read_quantiles(posterior, 0);
+  }
   options.samples = posterior.integer("samples", 0, kMostPaths).value_or(options.samples);
   options.seed = static_cast<std::uint64_t>(posterior.integer("seed", 0).value_or(0));
   return read;

@@ -119,7 +119,7 @@ std::vector<TableSpec> make_schema() {
       {"experiment",
        {{"name", one_of(kStudies), "the study; absent: as on the command line"},
         {"points", "an integer from 2 to 100000", "points of the circle where curves are drawn"},
-        {"quantiles", "a list of ascending numbers between 0 and 1, exclusive",
+        {"quantiles", "a list of 1 to 1000 ascending numbers inside (0, 1)",
          "gaussian-limit: of the limiting Gaussian"},
         {"component", "an integer >= 1", "principal-components: the one that is learned"},
         {"amplitude", "a finite number other than 0",

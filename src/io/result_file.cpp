@@ -1,6 +1,7 @@
 #include "ntkflow/io/result_file.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -276,36 +277,56 @@ struct ResultFile::Implementation {
     scales.insert(info.path);
   }
 
-  /// Writes this rank's rows, of one slab or of all, in as many collective calls as the rank with
-  /// the most boxes needs.
-  void transfer(const std::string& name, hid_t type, std::span<const std::int64_t> slab,
-                std::int64_t begin, std::int64_t count, const void* values) {
-    NTKFLOW_EXPECTS(file.get() >= 0 && datasets.contains(name), name);
-    const Dataset& dataset = datasets.at(name);
-    auto shape = dataset.shape.empty() ? std::vector<std::int64_t>{1} : dataset.shape;
-    NTKFLOW_EXPECTS(slab.empty() || slab.size() < shape.size(), name, slab.size());
-    for (const std::int64_t index : slab) {
-      NTKFLOW_EXPECTS(index >= 0 && index < shape.front(), name, index, shape.front());
-      shape.erase(shape.begin());
-    }
-    NTKFLOW_EXPECTS(begin >= 0 && count >= 0 && begin + count <= shape[0], name, begin, count,
-                    shape[0]);
-    if (size_of(shape) == 0) {
-      return;
+  /// Writes this rank's box, in as many collective calls as the rank with the most pieces needs.
+  void transfer(const std::string& name, hid_t type, const std::vector<std::int64_t>& start,
+                const std::vector<std::int64_t>& extent, const void* values) {
+    const Dataset& dataset = open_dataset(name);
+    const std::vector<std::int64_t> shape = axes_of(dataset);
+    NTKFLOW_EXPECTS(start.size() == shape.size() && extent.size() == shape.size(), name,
+                    start.size(), extent.size());
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+      NTKFLOW_EXPECTS(
+          start[axis] >= 0 && extent[axis] >= 0 && start[axis] + extent[axis] <= shape[axis], name,
+          axis, start[axis], extent[axis], shape[axis]);
     }
     const std::int64_t value_bytes = dataset.value_bytes;
-    const RowRounds mine(shape, begin, count,
-                         std::max<std::int64_t>(1, transfer_bytes / value_bytes));
-    const std::int64_t rounds = comm.max(mine.size());
+    std::optional<RowRounds> mine;
+    if (size_of(extent) > 0) {
+      mine.emplace(extent, 0, extent[0], std::max<std::int64_t>(1, transfer_bytes / value_bytes));
+    }
+    const std::int64_t own_rounds = mine ? mine->size() : 0;
+    const std::int64_t rounds = comm.max(own_rounds);
     for (std::int64_t round = 0; round < rounds; ++round) {
-      Box box = round < mine.size() ? mine.box(round) : Box{};
-      box.start.insert(box.start.begin(), slab.begin(), slab.end());
-      box.extent.insert(box.extent.begin(), slab.size(), 1);
+      Box box = round < own_rounds ? mine->box(round) : Box{};
+      std::transform(box.start.begin(), box.start.end(), start.begin(), box.start.begin(),
+                     std::plus<>{});
       guarded(writing(name), box.size * value_bytes, [&] {
         write_box(dataset, type, box,
                   static_cast<const std::byte*>(values) + box.first * value_bytes);
       });
     }
+  }
+
+  /// Rows of the axis after those that `slab` has indices of, with all of the axes behind it.
+  void transfer_rows(const std::string& name, hid_t type, std::span<const std::int64_t> slab,
+                     std::int64_t begin, std::int64_t count, const void* values) {
+    std::vector<std::int64_t> extent = axes_of(open_dataset(name));
+    std::vector<std::int64_t> start(extent.size(), 0);
+    NTKFLOW_EXPECTS(slab.size() < extent.size(), name, slab.size());
+    std::copy(slab.begin(), slab.end(), start.begin());
+    std::fill_n(extent.begin(), slab.size(), 1);
+    start[slab.size()] = begin;
+    extent[slab.size()] = count;
+    transfer(name, type, start, extent, values);
+  }
+
+  [[nodiscard]] const Dataset& open_dataset(const std::string& name) const {
+    NTKFLOW_EXPECTS(file.get() >= 0 && datasets.contains(name), name);
+    return datasets.at(name);
+  }
+  /// The shape, of one axis where there is none.
+  [[nodiscard]] static std::vector<std::int64_t> axes_of(const Dataset& dataset) {
+    return dataset.shape.empty() ? std::vector<std::int64_t>{1} : dataset.shape;
   }
 
   /// One collective H5Dwrite. A rank without values takes part with an empty selection: leaving it
@@ -334,7 +355,7 @@ struct ResultFile::Implementation {
   void transfer_all(const std::string& name, hid_t type, const void* values) {
     const Dataset& dataset = datasets.at(name);
     const std::int64_t rows = dataset.shape.empty() ? 1 : dataset.shape[0];
-    transfer(name, type, {}, 0, comm.rank() == 0 ? rows : 0, values);
+    transfer_rows(name, type, {}, 0, comm.rank() == 0 ? rows : 0, values);
   }
 
   template <class Value>
@@ -446,11 +467,17 @@ void ResultFile::create(const DatasetInfo& info) {
 
 void ResultFile::write_rows(const std::string& path, std::int64_t begin, std::int64_t count,
                             const double* values) {
-  implementation_->transfer(path, H5T_NATIVE_DOUBLE, {}, begin, count, values);
+  implementation_->transfer_rows(path, H5T_NATIVE_DOUBLE, {}, begin, count, values);
 }
-void ResultFile::write_slab_rows(const std::string& path, std::span<const std::int64_t> slab,
-                                 std::int64_t begin, std::int64_t count, const double* values) {
-  implementation_->transfer(path, H5T_NATIVE_DOUBLE, slab, begin, count, values);
+void ResultFile::write_slab_rows(const std::string& path, std::int64_t slab, std::int64_t begin,
+                                 std::int64_t count, const double* values) {
+  implementation_->transfer_rows(path, H5T_NATIVE_DOUBLE, std::span(&slab, 1), begin, count,
+                                 values);
+}
+void ResultFile::write_box(const std::string& path, std::span<const std::int64_t> start,
+                           std::span<const std::int64_t> extent, const double* values) {
+  implementation_->transfer(path, H5T_NATIVE_DOUBLE, {start.begin(), start.end()},
+                            {extent.begin(), extent.end()}, values);
 }
 
 void ResultFile::commit() {

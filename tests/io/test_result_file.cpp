@@ -139,7 +139,7 @@ TEST(ResultFileTest, RowsOfOneSlabAfterTheOther) {
   }
 }
 
-TEST(ResultFileTest, RowsWithinTheFirstTwoAxes) {
+TEST(ResultFileTest, BoxesMakeTheWhole) {
   for (const std::int64_t transfer_bytes : {8, 8 * 5, 8 * 1000}) {
     const ScratchFolder folder(world());
     {
@@ -149,11 +149,22 @@ TEST(ResultFileTest, RowsWithinTheFirstTwoAxes) {
       file.scale("/row", "row", numbers(4));
       file.scale("/column", "column", numbers(5));
       file.create({"/a", "a", "1", {2, 3, 4, 5}, {"/first", "/second", "/row", "/column"}});
-      const Share mine = contiguous_share(4, world().size(), world().rank());
-      for (const std::int64_t slab : {5, 2, 0, 3, 1, 4}) {  // row i of slab s is row 4 s + i of all
-        const auto values = rows_of({4 * slab + mine.begin, 4 * slab + mine.end}, 5);
-        const std::int64_t index[] = {slab / 3, slab % 3};
-        file.write_slab_rows("/a", index, mine.begin, mine.size(), values.data());
+      // Each rank has its columns of two boxes, which divide the rows.
+      const Share mine = contiguous_share(5, world().size(), world().rank());
+      for (const auto& [begin, end] : {Share{1, 4}, Share{0, 1}}) {
+        for (const std::int64_t first : {1, 0}) {
+          std::vector<double> values;
+          for (std::int64_t second = 0; second < 3; ++second) {
+            for (std::int64_t row = begin; row < end; ++row) {
+              const std::int64_t position = 12 * first + 4 * second + row;
+              const auto whole = rows_of({position, position + 1}, 5);
+              values.insert(values.end(), whole.begin() + mine.begin, whole.begin() + mine.end);
+            }
+          }
+          const std::int64_t start[] = {first, 0, begin, mine.begin};
+          const std::int64_t extent[] = {1, 3, end - begin, mine.size()};
+          file.write_box("/a", start, extent, values.data());
+        }
       }
       file.commit();
     }

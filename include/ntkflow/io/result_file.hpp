@@ -83,12 +83,11 @@ class ResultFile {
   /// The same within one index `slab` of the first axis, the same on all ranks: rows are counted
   /// along the second axis.
   void write_slab_rows(const std::string& path, std::int64_t slab, std::int64_t begin,
-                       std::int64_t count, const double* values) {
-    write_slab_rows(path, std::span(&slab, 1), begin, count, values);
-  }
-  /// The same within one index of each of the first axes.
-  void write_slab_rows(const std::string& path, std::span<const std::int64_t> slab,
-                       std::int64_t begin, std::int64_t count, const double* values);
+                       std::int64_t count, const double* values);
+  /// Writes the box of this rank that starts at these indices and has these extents, one of each
+  /// axis (row-major, contiguous; an extent may be 0, and boxes differ over the ranks).
+  void write_box(const std::string& path, std::span<const std::int64_t> start,
+                 std::span<const std::int64_t> extent, const double* values);
 
   /// Flushes, closes, syncs to disk and renames. Nothing may be written afterwards. With
   /// Overwrite::no a file that has appeared at the path since is not replaced: OutputExistsError,
