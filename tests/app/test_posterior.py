@@ -184,8 +184,8 @@ class LawTest(PosteriorCase):
             'dimension = 5\ntarget = "x1*x2"\n'
         )
         result = self.law_of(
-            data=data, kernel='type = "nngp"\n', regression="ridge = 0.01\n", posterior="",
-            output='file = "out.h5"\ngram = true\n',
+            data=data, kernel='type = "nngp"\n', regression="ridge = 0.01\n",
+            posterior=f"quantiles = {QUANTILES}\n", output='file = "out.h5"\ngram = true\n',
         )
         with h5py.File(self.folder / "out.h5") as file:
             kernel, cross = file["kernel/train_train"][...], file["kernel/test_train"][...]
@@ -196,6 +196,10 @@ class LawTest(PosteriorCase):
         np.testing.assert_allclose(result["variance"][0], variance, rtol=0, atol=bound)
         np.testing.assert_allclose(result["mean"][0], prediction, rtol=0, atol=bound)
         self.assertLess(bound, 1e-3 * prior.min())
+        deviation = np.sqrt(result["variance"][0])[:, None]
+        for level, quantile in zip(NORMAL_QUANTILES, result["quantile"][0]):
+            expected = result["mean"][0] + level * deviation
+            np.testing.assert_allclose(quantile, expected, rtol=0, atol=8 * EPSILON * prior.max())
 
 
 class PathTest(PosteriorCase):
