@@ -62,7 +62,7 @@ bool is_spectral(const RunConfig& config) {
 bool has_spectral_posterior(const RunConfig& config) {
   return config.posterior &&
          std::any_of(config.posterior->times.begin(), config.posterior->times.end(),
-                     [](double t) { return std::isfinite(t); });
+                     [](double t) { return t > 0.0 && std::isfinite(t); });
 }
 
 bool posterior_shares_eigensystem(const RunConfig& config) {

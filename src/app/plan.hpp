@@ -83,7 +83,7 @@ enum class PlannedCommand { run, gram };
 /// Whether f_t comes from the eigenvectors of K.
 bool is_spectral(const RunConfig& config);
 
-/// Whether [posterior] asks for a finite time, and so for eigenvectors; else a factor does.
+/// Whether [posterior] asks for a finite time but 0, and so for eigenvectors; else a factor does.
 bool has_spectral_posterior(const RunConfig& config);
 /// Whether these are the eigenvectors of K that other stages compute anyway.
 bool posterior_shares_eigensystem(const RunConfig& config);

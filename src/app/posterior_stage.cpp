@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <ntkflow/base/monitor.hpp>
 #include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/dynamics/gaussian_flow.hpp>
 #include <ntkflow/linalg/stored_symmetric.hpp>
@@ -49,12 +50,20 @@ PathStarts draw_starts(Run& run, const PosteriorOptions& options) {
     return {};
   }
   const Matrix<double>& targets = run.split(Split::train).target;
-  InitialValues initial = draw_network(run, "posterior draw", targets.cols() * options.samples,
-                                       options.seed, "set posterior.samples = 0");
+  NetworkDraw draw =
+      draw_network(run, "posterior draw", targets.cols() * options.samples, options.seed,
+                   SingularCovariance::jittered, "set posterior.samples = 0");
+  if (draw.jitter > 0.0) {
+    run.report.line(
+        fmt::format("  the covariance of f_0 is singular to rounding: paths start with {:.1e} on "
+                    "its diagonal",
+                    draw.jitter));
+  }
+  run.file.attribute("/posterior", "sample_jitter", draw.jitter);
   const double noise = options.training == TrainedLayers::last ? run.ridge : 0.0;
   PathStarts starts;
   collectively(run.comm,
-               [&] { starts = start_paths(std::move(initial), targets, noise, options.seed); });
+               [&] { starts = start_paths(std::move(draw.values), targets, noise, options.seed); });
   return starts;
 }
 
@@ -128,7 +137,9 @@ Clipping write_laws(Run& run, const PosteriorOptions& options, const PosteriorKe
 void report_clipping(Run& run, const Clipping& clipping) {
   run.file.attribute("/posterior", "variance_clipped", clipping.largest);
   run.file.attribute("/posterior", "clipped_count", clipping.count);
+  run.file.attribute("/posterior", "variance_rounding", clipping.relative_bound);
   run.report.value("variance_clipped", clipping.largest);
+  run.report.value("variance_rounding", clipping.relative_bound);
   if (clipping.count > 0) {
     run.report.line(fmt::format("  {} variances below 0 were raised to it, by {:.1e} at most",
                                 clipping.count, clipping.largest));
@@ -139,6 +150,14 @@ void report_clipping(Run& run, const Clipping& clipping) {
                     "variance of this result, or raise regression.ridge",
                     -clipping.largest, clipping.rounding));
   }
+  constexpr double kCertified = 1e-3;
+  if (clipping.relative_bound > kCertified) {
+    run.report.warning(
+        fmt::format("rounding may have changed a variance by {:.1e} of that of f_0, for the kernel "
+                    "matrix is that badly conditioned: small variances of this result are not "
+                    "certain, unless regression.ridge is raised",
+                    clipping.relative_bound));
+  }
 }
 
 }  // namespace
@@ -148,6 +167,10 @@ void posterior_stage(Run& run, std::optional<EigenSystem<double>> eigen) {
   const Plan& plan = run.problem.plan;
   const bool is_spectral = has_spectral_posterior(run.problem.config);
   const PosteriorKernels kernels = load_kernels(run, options);
+  run.file.attribute(
+      "/posterior", "training",
+      std::string(options.training == TrainedLayers::all ? "all_layers" : "last_layer"));
+  run.file.attribute("/posterior", "ridge", run.ridge);
   PathStarts starts = draw_starts(run, options);
   if (is_spectral && !eigen) {
     eigen = eigensystem_of(run, kernels.theta, "posterior gram", "posterior eigen");
@@ -172,10 +195,6 @@ void posterior_stage(Run& run, std::optional<EigenSystem<double>> eigen) {
   if (lambda_max) {
     run.file.attribute("/posterior/time", "lambda_max", *lambda_max);
   }
-  run.file.attribute(
-      "/posterior", "training",
-      std::string(options.training == TrainedLayers::all ? "all_layers" : "last_layer"));
-  run.file.attribute("/posterior", "ridge", run.ridge);
   const PhaseWork& work = plan.phase("posterior");
   const Clipping clipping =
       run.report.phase(work, [&] { return write_laws(run, options, kernels, flow, times); });

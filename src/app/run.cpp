@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <numeric>
 #include <optional>
+#include <variant>
 
 #include <fmt/format.h>
 
@@ -41,25 +43,40 @@ bool uses_krylov(const RunConfig& config) {
   return config.dynamics && !is_spectral(config);
 }
 
-InitialValues draw_network(Run& run, const char* phase, std::int64_t columns, std::uint64_t seed,
-                           const std::string& remedy) {
+NetworkDraw draw_network(Run& run, const char* phase, std::int64_t columns, std::uint64_t seed,
+                         SingularCovariance singular, const std::string& remedy) {
   const PhaseWork& work = run.problem.plan.phase(phase);
+  const std::int64_t train_size = run.problem.train_size();
+  double jitter = 0.0;
   auto outcome = run.report.phase(work, [&] {
-    return draw_gaussian_process(
-        load_joint_nngp(run.problem).assemble_symmetric(Triangle::lower, run.report),
-        run.problem.train_size(), columns, seed, run.report);
+    const KernelMatrix<double> kernel = load_joint_nngp(run.problem);
+    const auto draw = [&] {
+      auto covariance = kernel.assemble_symmetric(Triangle::lower, run.report);
+      for_each_diagonal(covariance, [&](std::int64_t, double& value) { value += jitter; });
+      return draw_gaussian_process(std::move(covariance), train_size, columns, seed, run.report);
+    };
+    auto drawn = draw();
+    if (std::holds_alternative<NotPositiveDefinite>(drawn) &&
+        singular == SingularCovariance::jittered) {
+      // What rounding may have taken from the smallest eigenvalue: points * epsilon * mean.
+      const std::vector<double> diagonal = kernel.column_diagonal();
+      jitter = std::numeric_limits<double>::epsilon() *
+               std::accumulate(diagonal.begin(), diagonal.end(), 0.0);
+      drawn = draw();
+    }
+    return drawn;
   });
   if (const auto* failure = std::get_if<NotPositiveDefinite>(&outcome)) {
     const std::int64_t position = failure->order - 1;
-    const bool in_train = position < run.problem.train_size();
-    throw NumericalError(
-        fmt::format("no initial function can be drawn: the NNGP covariance of training and test "
-                    "samples is not positive definite, so "
-                    "{} sample {} repeats an earlier one to rounding; remove it or {}",
-                    in_train ? "training" : "test",
-                    in_train ? position : position - run.problem.train_size(), remedy));
+    const bool in_train = position < train_size;
+    throw NumericalError(fmt::format(
+        "no initial function can be drawn: the NNGP covariance of training and test "
+        "samples is not positive definite{}, so {} sample {} repeats an earlier one or "
+        "is determined by the others to rounding; remove it or {}",
+        jitter > 0.0 ? fmt::format(", even with {:.1e} on its diagonal", jitter) : "",
+        in_train ? "training" : "test", in_train ? position : position - train_size, remedy));
   }
-  return std::move(std::get<InitialValues>(outcome));
+  return {std::move(std::get<InitialValues>(outcome)), jitter};
 }
 
 EigenSystem<double> eigensystem_of(Run& run, const KernelMatrix<double>& kernel,
@@ -89,7 +106,8 @@ void draw_initial_function(Run& run) {
                    Matrix<double>(run.problem.test_size(), outputs)};
   } else {
     run.initial = draw_network(run, "initial function", outputs, dynamics->seed,
-                               "set dynamics.initial = \"zero\"");
+                               SingularCovariance::refused, "set dynamics.initial = \"zero\"")
+                      .values;
   }
   run.residual = difference(run.split(Split::train).target, run.initial.train);
 }

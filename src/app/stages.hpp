@@ -54,10 +54,20 @@ void add_initial(const Matrix<double>& initial, Matrix<double>& increment);
 /// Whether [dynamics] is computed by the Krylov method.
 bool uses_krylov(const RunConfig& config);
 
+/// What to do where the covariance of f_0 is singular to rounding, as where points repeat or the
+/// activation is smooth.
+enum class SingularCovariance {
+  refused,   ///< throw NumericalError
+  jittered,  ///< add rounding to its diagonal, and throw where that is not enough
+};
+struct NetworkDraw {
+  InitialValues values;
+  double jitter = 0.0;  ///< added to the diagonal of the covariance
+};
 /// Draws f_0 at training and test points from the network at initialisation; `columns` independent
-/// ones. Throws NumericalError where points repeat. @param remedy  what to set, for the message
-InitialValues draw_network(Run& run, const char* phase, std::int64_t columns, std::uint64_t seed,
-                           const std::string& remedy);
+/// ones. @param remedy  what to set, for the message
+NetworkDraw draw_network(Run& run, const char* phase, std::int64_t columns, std::uint64_t seed,
+                         SingularCovariance singular, const std::string& remedy);
 /// The eigensystem of a kernel matrix of the training samples, in the phases of these names. Throws
 /// NumericalError.
 EigenSystem<double> eigensystem_of(Run& run, const KernelMatrix<double>& kernel,

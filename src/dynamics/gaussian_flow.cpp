@@ -81,6 +81,7 @@ PathStarts start_paths(InitialValues initial, const Matrix<double>& targets, dou
 
 void Clipping::add(const Clipping& other) {
   count += other.count;
+  relative_bound = std::max(relative_bound, other.relative_bound);
   if (other.largest > largest) {
     largest = other.largest;
     rounding = other.rounding;
@@ -107,7 +108,7 @@ GaussianFlow::GaussianFlow(std::variant<CholeskyFactor<double>, EigenSystem<doub
     });
   });
   if (const auto* factor = std::get_if<CholeskyFactor<double>>(&theta_)) {
-    condition_ = 1.0 / factor->reciprocal_condition();
+    largest_ = 1.0 / factor->reciprocal_condition();
     return;
   }
   values_ = product(Transpose::yes, matrix, *values_);
@@ -120,7 +121,8 @@ GaussianFlow::GaussianFlow(std::variant<CholeskyFactor<double>, EigenSystem<doub
   const auto least = std::find_if(lambda.begin(), lambda.end(),
                                   [&](double value) { return value + ridge_ > level; });
   if (least != lambda.end()) {
-    condition_ = (lambda.back() + ridge_) / (*least + ridge_);
+    largest_ = lambda.back() + ridge_;
+    least_ = *least + ridge_;
   }
 }
 
@@ -154,18 +156,26 @@ DistMatrix<double> GaussianFlow::coefficients(const Block& block, double t) cons
       return lambda > level ? flow_filter(lambda, t, n) : 0.0;
     });
   } else {
-    NTKFLOW_EXPECTS(t == std::numeric_limits<double>::infinity(), t);
+    NTKFLOW_EXPECTS(t == 0.0 || t == std::numeric_limits<double>::infinity(), t);
+    if (t == 0.0) {
+      scale_rows(result, [](std::size_t) { return 0.0; });
+    }
   }
   return result;
 }
 
-DistMatrix<double> GaussianFlow::image(const Block& block,
-                                       const DistMatrix<double>& coefficients) const {
+double GaussianFlow::condition(double t) const {
+  return std::max(1.0, largest_ * flow_filter(least_, t, training_matrix().rows()));
+}
+
+DistMatrix<double> GaussianFlow::image(const Block& block, const DistMatrix<double>& coefficients,
+                                       double t) const {
   if (prior_) {
     return product(Transpose::no, *prior_, coefficients);
   }
   if (eigen() == nullptr) {
-    return copy_of(block.prior);  // (KK + ridge I) (KK + ridge I)^-1 KK(X, x)
+    return t == 0.0 ? copy_of(coefficients)
+                    : copy_of(block.prior);  // (KK + ridge I) (KK + ridge I)^-1 KK(X, x)
   }
   DistMatrix<double> result = copy_of(coefficients);
   scale_rows(result, [&](std::size_t i) { return eigen()->values[i] + ridge_; });
@@ -174,7 +184,7 @@ DistMatrix<double> GaussianFlow::image(const Block& block,
 
 GaussianFlow::Variances GaussianFlow::variances(const Block& block,
                                                 const DistMatrix<double>& coefficients,
-                                                const DistMatrix<double>& image) const {
+                                                const DistMatrix<double>& image, double t) const {
   const Communicator& comm = coefficients.grid()->comm();
   const auto b = static_cast<std::size_t>(coefficients.cols());
   std::vector<double> sums;  // what training takes from the variances, then magnitudes of terms
@@ -197,13 +207,14 @@ GaussianFlow::Variances GaussianFlow::variances(const Block& block,
   }
   comm.sum(std::span(sums));
   const double noise = static_cast<double>(coefficients.rows()) *
-                       std::numeric_limits<double>::epsilon() * condition_;
+                       std::numeric_limits<double>::epsilon() * condition(t);
   for (std::size_t j = 0; j < b; ++j) {
     const double value = block.variance[j] - sums[j];
     result.values[j] = value < 0.0 ? 0.0 : value;
-    if (value < 0.0) {
-      result.clipping.add({-value, 1, noise * (block.variance[j] + sums[b + j])});
-    }
+    const double prior = block.variance[j];
+    const double bound = noise * (prior + sums[b + j]);
+    result.clipping.add(
+        {std::max(0.0, -value), value < 0.0 ? 1 : 0, bound, prior > 0.0 ? bound / prior : 0.0});
   }
   return result;
 }
@@ -211,9 +222,9 @@ GaussianFlow::Variances GaussianFlow::variances(const Block& block,
 GaussianLaw GaussianFlow::law(const Block& block, double t,
                               std::optional<DistMatrix<double>> prior_covariance) const {
   const DistMatrix<double> a = coefficients(block, t);
-  DistMatrix<double> ka = image(block, a);
+  DistMatrix<double> ka = image(block, a, t);
   const Matrix<double> values = replicate(product(Transpose::yes, a, *values_));
-  Variances variances = this->variances(block, a, ka);
+  Variances variances = this->variances(block, a, ka, t);
   GaussianLaw law;
   collectively(a.grid()->comm(), [&] {
     law.mean = columns(values, 0, outputs_);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -281,6 +282,26 @@ TEST(ExperimentTest, NeedsItsTablesAndKeys) {
   EXPECT_NE(keys[0].find("network.widths: missing; needed: a list"), std::string::npos) << keys[0];
   EXPECT_NE(keys[1].find("network.learning_rate: missing"), std::string::npos) << keys[1];
   EXPECT_NE(keys[2].find("network.steps: missing"), std::string::npos) << keys[2];
+}
+
+TEST(ExperimentTest, QuantilesAreLimitedInNumber) {
+  for (const int count : {1000, 1001}) {
+    std::string list;
+    for (int i = 1; i <= count; ++i) {
+      list += (i > 1 ? "," : "") + std::to_string(i / 1002.0);
+    }
+    ConfigText config;
+    config.more = "[posterior]\nquantiles = [" + list + "]\n";
+    const auto problems = problems_of(config.text());
+    EXPECT_EQ(std::none_of(problems.begin(), problems.end(),
+                           [](const std::string& problem) {
+                             return problem.find("posterior.quantiles") != std::string::npos;
+                           }),
+              count == 1000);
+    const auto source = ExperimentText{}.source(
+        "", {"experiment.name=\"gaussian-limit\"", "experiment.quantiles=[" + list + "]"});
+    EXPECT_EQ(problems_of(source).empty(), count == 1000);
+  }
 }
 
 TEST(ExperimentTest, SettingsReplaceKeys) {

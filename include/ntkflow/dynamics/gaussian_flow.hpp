@@ -27,11 +27,13 @@ struct PathStarts {
 PathStarts start_paths(InitialValues initial, const Matrix<double>& targets, double noise_variance,
                        std::uint64_t seed);
 
-/// Variances that rounding had made negative and that were raised to 0.
+/// What rounding did to variances: those that it made negative were raised to 0.
 struct Clipping {
-  double largest = 0.0;    ///< amount
-  std::int64_t count = 0;  ///< of variances
-  double rounding = 0.0;   ///< what rounding explains where the largest is
+  double largest = 0.0;         ///< amount
+  std::int64_t count = 0;       ///< of variances raised
+  double rounding = 0.0;        ///< what rounding explains where the largest is
+  double relative_bound = 0.0;  ///< what it explains at most, relative to the variance of f_0, of
+                                ///< all variances
   /// Adds those of other variances.
   void add(const Clipping& other);
 };
@@ -61,9 +63,10 @@ class GaussianFlow {
  public:
   /// Collective over the grid of theta.
   ///
-  /// @param theta    the factor of Theta(X, X) + ridge I, which serves t = infinity alone, or the
-  ///                 eigensystem of Theta(X, X), which serves all times. Modes whose lambda + ridge
-  ///                 is zero to rounding never move, as in GradientFlow.
+  /// @param theta    the factor of Theta(X, X) + ridge I, which serves t = 0 and t = infinity
+  /// alone,
+  ///                 or the eigensystem of Theta(X, X), which serves all times. Modes whose lambda
+  ///                 + ridge is zero to rounding never move, as in GradientFlow.
   /// @param prior    KK(X, X), both triangles, or nothing where Theta is KK. With eigenvectors it
   ///                 is turned into their basis, which takes another matrix of its size.
   /// @param ridge    absolute
@@ -89,8 +92,8 @@ class GaussianFlow {
                             std::optional<DistMatrix<double>> prior,
                             std::vector<double> variance) const;
 
-  /// The law at time t, absolute, which must be infinite with a Cholesky factor. Collective over
-  /// the grid.
+  /// The law at time t, absolute, which must be 0 or infinite with a Cholesky factor. Collective
+  /// over the grid.
   /// @param prior_covariance  KK(x, x') of the block, [b x b], lower triangle: asks for the
   /// covariance
   [[nodiscard]] GaussianLaw law(
@@ -105,21 +108,25 @@ class GaussianFlow {
   /// A^T of the block, in the basis.
   [[nodiscard]] DistMatrix<double> coefficients(const Block& block, double t) const;
   /// (KK + noise I) A^T, in the basis.
-  [[nodiscard]] DistMatrix<double> image(const Block& block,
-                                         const DistMatrix<double>& coefficients) const;
+  [[nodiscard]] DistMatrix<double> image(const Block& block, const DistMatrix<double>& coefficients,
+                                         double t) const;
+  /// By how much Theta + ridge I magnifies rounding in A until t: its largest eigenvalue times the
+  /// largest phi_t, its condition number at t = infinity.
+  [[nodiscard]] double condition(double t) const;
   struct Variances {
     std::vector<double> values;
     Clipping clipping;
   };
   [[nodiscard]] Variances variances(const Block& block, const DistMatrix<double>& coefficients,
-                                    const DistMatrix<double>& image) const;
+                                    const DistMatrix<double>& image, double t) const;
 
   std::variant<CholeskyFactor<double>, EigenSystem<double>> theta_;
   std::optional<DistMatrix<double>> prior_;  ///< V^T KK V, or KK; nothing where Theta is KK
   double ridge_;
   std::int64_t outputs_;
   Matrix<double> initial_;                    ///< f_0 of the paths at the test points
-  double condition_ = 1.0;                    ///< of Theta + ridge I, without its null space
+  double largest_ = 1.0;                      ///< eigenvalue of Theta + ridge I, and
+  double least_ = 1.0;                        ///< that outside its null space; the ratio counts
   std::optional<DistMatrix<double>> values_;  ///< targets and residuals of paths, in the basis
 };
 
