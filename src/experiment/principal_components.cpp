@@ -125,7 +125,8 @@ StudyResult principal_components(const Communicator& comm, const StudyProblem& p
   StudyResult result = start_result(options);
   result.diverged_at = divergence(diverged);
   result.lines.push_back(fmt::format(
-      "eigenvalues of K/N at depth {}: {:.4g}; published, of a random batch and one "
+      "eigenvalues of K/N at depth {}: {:.4g}; published, of another scale of inputs, a random "
+      "batch and one "
       "network of width 10,000: {:.4g}",
       problem.architecture.depth, fmt::join(components.value, " "), fmt::join(kPublished, " ")));
   double off_theory = 0.0;

@@ -71,4 +71,4 @@ def eigenvalue_line(result: Result) -> str:
     line = f"Eigenvalues 1 to {min(3, eigenvalue.size)} of the kernel matrix over N: {listed}"
     if published is None:
         return line + "."
-    return f"{line} (published: {', '.join(style.number(value) for value in np.atleast_1d(published))})."
+    return f"{line} (published, of another scale of inputs: {', '.join(style.number(value) for value in np.atleast_1d(published))})."
