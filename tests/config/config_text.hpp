@@ -71,6 +71,16 @@ inline std::vector<std::string> problems_of(const std::string& text,
   return problems_of(ConfigSource{text, "/runs/run.toml", settings, {}});
 }
 
+/// No problem where the answer is empty, else one that holds it.
+inline void expect_answer(const std::vector<std::string>& problems, const std::string& answer) {
+  if (answer.empty()) {
+    EXPECT_TRUE(problems.empty()) << problems.front();
+    return;
+  }
+  ASSERT_EQ(problems.size(), 1U) << (problems.empty() ? "accepted" : problems[1]);
+  EXPECT_NE(problems.front().find(answer), std::string::npos) << problems.front();
+}
+
 /// Sets an environment variable for one test.
 class ScopedVariable {
  public:
