@@ -25,8 +25,12 @@ namespace ntkflow {
 namespace {
 
 /// Where the law has less than this part of its standard deviation at initialisation, networks are
-/// as good as determined, and their distribution says nothing.
-constexpr double kDetermined = 0.02;
+/// as good as determined, and their distribution says little. For an activation with kinks the
+/// limit's mean has a cusp at each training point, which a network of width n rounds off over an
+/// angle of order n^(-1/2), by which training moves its kinks: with 100 networks of width 1,000
+/// their mean is 7 standard errors from the limit 0.05 rad from a training point, where the law has
+/// 4 % of its first deviation, and 4 where it has a fifth.
+constexpr double kDetermined = 0.2;
 
 /// The limiting law of f_t over the points of the circle.
 class LimitingLaw {
