@@ -128,7 +128,6 @@ std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& a
   const std::int64_t real = options.network.precision == NetworkPrecision::single_precision ? 4 : 8;
   const NetworkShape widest{shape.dimension, options.network.widths.back(), 1};
   const std::int64_t n = shape.train_size;
-  const TangentSizes tangents = tangent_sizes(options, shape);
   const auto square = [](std::int64_t size) {
     return static_cast<double>(size) * static_cast<double>(size);
   };
@@ -139,12 +138,14 @@ std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& a
   const double layers = static_cast<double>(architecture.depth) * static_cast<double>(widest.width);
   const double inputs =
       static_cast<double>(shape.dimension) * static_cast<double>(n + shape.test_size);
-  const double rough =
-      layers * static_cast<double>(widest.width + widest.inputs + n + tangents.samples) + inputs +
-      square(n) + square(shape.test_size) + recorded + theory;
+  const double looked_at = 3.0 * static_cast<double>(n) + static_cast<double>(shape.test_size) +
+                           static_cast<double>(options.points);
+  const double rough = layers * (static_cast<double>(widest.width + widest.inputs) + looked_at) +
+                       inputs + square(n) + square(shape.test_size) + recorded + theory;
   if (!(rough < kNoMachine)) {
     return std::numeric_limits<std::int64_t>::max();
   }
+  const TangentSizes tangents = tangent_sizes(options, shape);
   constexpr std::int64_t kEvaluated = 512;  // samples that Network::evaluate takes at once
   // Kernel, its eigenvectors and the eigensolver's workspace; inputs in both precisions.
   return 2 * kEvaluated * widest.width * real +
