@@ -20,12 +20,8 @@
 namespace ntkflow::app {
 namespace {
 
-StudyShape study_shape(const DataShape& shape) {
-  return {shape.train_size, shape.test_size, shape.dimension, shape.outputs};
-}
-
 /// Refuses networks that do not fit, with what would.
-void check_memory(const RunConfig& config, const StudyShape& shape, const AvailableMemory& memory) {
+void check_memory(const RunConfig& config, const DataShape& shape, const AvailableMemory& memory) {
   const auto fits = [&](const ExperimentOptions& options) {
     return study_bytes(options, config.kernel.architecture, shape) <= memory.bytes;
   };
@@ -194,8 +190,8 @@ void run_and_write(const Communicator& comm, const CommandLine& line, const RunC
                [&] { collectively(comm, [&] { stable = stable_learning_rate(problem); }); });
   stable = comm.min(stable);  // one number, by which all ranks decide
   check_learning_rate(config, stable, report);
-  const StudyShape shape{problem.x.cols(), problem.test_x.cols(), problem.x.rows(),
-                         problem.y.cols()};
+  const DataShape shape{problem.x.cols(), problem.test_x.cols(), problem.x.rows(),
+                        problem.y.cols()};
   const StudyResult result =
       report.phase({"networks", study_flop(*config.experiment, problem.architecture, shape)},
                    [&] { return run_study(comm, problem, report); });
@@ -230,9 +226,9 @@ void experiment(const Communicator& comm, const CommandLine& line) {
   parallel.threads = parallel.threads.value_or(1);
   const int threads = choose_threads(comm, parallel, report);
   report.detail(config.effective_toml);
-  StudyShape shape;
+  DataShape shape;
   collectively(comm, [&] {
-    shape = study_shape(inspect_data(config.data));
+    shape = inspect_data(config.data);
     check_study(*config.experiment, shape);
   });
   const AvailableMemory memory = least_available_memory(comm);

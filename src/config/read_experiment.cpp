@@ -45,10 +45,6 @@ NetworkOptions read_network(const TableReader& network) {
 
 }  // namespace
 
-bool draws_curves(Study study) {
-  return study == Study::kernel_convergence || study == Study::gaussian_limit;
-}
-
 ExperimentOptions read_experiment(const TableReader& network, const TableReader& experiment,
                                   const std::string& study) {
   ExperimentOptions options;

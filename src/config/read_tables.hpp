@@ -50,8 +50,6 @@ RegressionOptions read_regression(const TableReader& regression);
 DynamicsTable read_dynamics(const TableReader& dynamics);
 /// @param kernel  of the run, which decides what may be trained.
 PosteriorTable read_posterior(const TableReader& posterior, KernelType kernel);
-/// Whether a study draws curves over the circle. Local.
-bool draws_curves(Study study);
 /// [network] and [experiment]. @param study  of the command line, or empty
 ExperimentOptions read_experiment(const TableReader& network, const TableReader& experiment,
                                   const std::string& study);

@@ -36,7 +36,7 @@ struct TangentSizes {
   std::int64_t kernel_values = 0;
 };
 
-TangentSizes tangent_sizes(const ExperimentOptions& options, const StudyShape& shape) {
+TangentSizes tangent_sizes(const ExperimentOptions& options, const DataShape& shape) {
   const std::int64_t n = shape.train_size;
   switch (options.study) {
     case Study::kernel_convergence:
@@ -93,14 +93,13 @@ void check_finite(const StudyResult& result) {
 
 }  // namespace
 
-void check_study(const ExperimentOptions& options, const StudyShape& shape) {
+void check_study(const ExperimentOptions& options, const DataShape& shape) {
   const auto need = [](bool holds, const char* sentence) {
     if (!holds) {
       throw ConfigError(sentence);
     }
   };
-  const bool is_on_circle =
-      options.study == Study::kernel_convergence || options.study == Study::gaussian_limit;
+  const bool is_on_circle = draws_curves(options.study);
   need(!is_on_circle || shape.dimension == 2,
        "this study draws curves over the unit circle, so its data must have 2 inputs; set "
        "data.dimension = 2");
@@ -124,7 +123,7 @@ void check_study(const ExperimentOptions& options, const StudyShape& shape) {
 }
 
 std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& architecture,
-                         const StudyShape& shape) {
+                         const DataShape& shape) {
   const std::int64_t real = options.network.precision == NetworkPrecision::single_precision ? 4 : 8;
   const NetworkShape widest{shape.dimension, options.network.widths.back(), 1};
   const std::int64_t n = shape.train_size;
@@ -160,7 +159,7 @@ std::int64_t study_file_bytes(const ExperimentOptions& options) {
 }
 
 double study_flop(const ExperimentOptions& options, const Architecture& architecture,
-                  const StudyShape& shape) {
+                  const DataShape& shape) {
   double flop = 0.0;
   for (const std::int64_t width : options.network.widths) {
     flop += training_flop(architecture, {shape.dimension, width, 1}, shape.train_size,

@@ -528,12 +528,12 @@ TEST_F(StudyTest, ClaimsOfNarrowNetworksFail) {
 
 struct Refusal {
   Study study;
-  void (*spoil)(ExperimentOptions& options, StudyShape& shape);
+  void (*spoil)(ExperimentOptions& options, DataShape& shape);
   const char* words;
 };
 
 TEST(CheckStudyTest, RefusesWhatAStudyCannotBeMadeOf) {
-  const StudyShape good{6, 4, 2, 1};
+  const DataShape good{6, 4, 2, 1};
   for (const Study study : kAllStudies) {
     EXPECT_NO_THROW(check_study(tiny_problem(study).options, good));
   }
@@ -559,7 +559,7 @@ TEST(CheckStudyTest, RefusesWhatAStudyCannotBeMadeOf) {
   };
   for (const Refusal& refusal : refusals) {
     ExperimentOptions options = tiny_problem(refusal.study).options;
-    StudyShape shape = good;
+    DataShape shape = good;
     refusal.spoil(options, shape);
     try {
       check_study(options, shape);
@@ -579,13 +579,13 @@ TEST(CheckStudyTest, RefusesWhatAStudyCannotBeMadeOf) {
 
 TEST(StudyBytesTest, GrowWithEverySizeAndNeverOverflow) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-  const StudyShape shape{6, 4, 2, 1};
+  const DataShape shape{6, 4, 2, 1};
   for (const Study study : kAllStudies) {
     const StudyProblem problem = tiny_problem(study);
     const auto bytes = [&](const auto& change) {
       ExperimentOptions options = problem.options;
       Architecture architecture = problem.architecture;
-      StudyShape changed = shape;
+      DataShape changed = shape;
       change(options, architecture, changed);
       return study_bytes(options, architecture, changed);
     };

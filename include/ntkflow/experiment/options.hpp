@@ -8,6 +8,11 @@ namespace ntkflow {
 /// The named studies of `ntkflow experiment`.
 enum class Study { kernel_convergence, gaussian_limit, principal_components, width_scaling };
 
+/// Whether a study draws curves over the unit circle.
+constexpr bool draws_curves(Study study) {
+  return study == Study::kernel_convergence || study == Study::gaussian_limit;
+}
+
 enum class NetworkPrecision { single_precision, double_precision };
 
 /// How parameters follow the negative gradient; see finite/training.hpp.

@@ -8,20 +8,13 @@
 
 #include <ntkflow/base/matrix.hpp>
 #include <ntkflow/base/monitor.hpp>
+#include <ntkflow/data/dataset.hpp>
 #include <ntkflow/dist/communicator.hpp>
 #include <ntkflow/experiment/options.hpp>
 #include <ntkflow/io/result_file.hpp>
 #include <ntkflow/kernel/architecture.hpp>
 
 namespace ntkflow {
-
-/// Sizes of a study's data.
-struct StudyShape {
-  std::int64_t train_size = 0;
-  std::int64_t test_size = 0;
-  std::int64_t dimension = 0;
-  std::int64_t outputs = 0;
-};
 
 /// What a study is about. Samples are whole on every rank.
 struct StudyProblem {
@@ -76,19 +69,19 @@ struct StudyResult {
 
 /// Throws ConfigError, as one sentence, where a study cannot be made of such data and options.
 /// Local.
-void check_study(const ExperimentOptions& options, const StudyShape& shape);
+void check_study(const ExperimentOptions& options, const DataShape& shape);
 
 /// Memory that the study takes on a rank, at most; the largest integer where it would be beyond
 /// all bounds. Local.
 std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& architecture,
-                         const StudyShape& shape);
+                         const DataShape& shape);
 
 /// What is recorded of the networks, in the result file. Local.
 std::int64_t study_file_bytes(const ExperimentOptions& options);
 
 /// Floating-point operations of training all networks. Local.
 double study_flop(const ExperimentOptions& options, const Architecture& architecture,
-                  const StudyShape& shape);
+                  const DataShape& shape);
 
 /// The largest learning rate at which gradient descent under the limiting kernel is stable: 2 /
 /// lambda_max of Theta / N on the training inputs. Local, the same on all ranks.
