@@ -138,6 +138,7 @@ StudyResult gaussian_limit(const Communicator& comm, const StudyProblem& problem
   DrawTable before = DrawTable::create(comm, options, points);
   DrawTable after = DrawTable::create(comm, options, points);
   DrawTable diverged = DrawTable::create(comm, options, 1);
+  const Matrix<Real> x = rounded<Real>(problem.x);
   const Matrix<Real> circle_x = rounded<Real>(circle);
   for_each_draw(comm, options, monitor, [&](const Draw& draw, Monitor& progress) {
     Network<Real> network(problem.architecture, {2, draw.width, 1}, draw.id);
@@ -146,7 +147,7 @@ StudyResult gaussian_limit(const Communicator& comm, const StudyProblem& problem
       std::copy_n(f.data(), points, table.of(draw).begin());
     };
     record(before);
-    train_draw(network, problem, problem.y, draw, diverged, {}, progress);
+    train_draw<Real>(network, problem, x.view(), problem.y, draw, diverged, {}, progress);
     record(after);
   });
   before.complete(comm);
@@ -158,8 +159,9 @@ StudyResult gaussian_limit(const Communicator& comm, const StudyProblem& problem
   std::vector<double> means;
   std::vector<double> variances;
   std::vector<double> quantiles;
+  std::vector<GaussianLaw> laws;
   for (const double t : limit_time) {
-    const GaussianLaw law = limit.at(t);
+    const GaussianLaw& law = laws.emplace_back(limit.at(t));
     means.insert(means.end(), law.mean.data(), law.mean.data() + points);
     variances.insert(variances.end(), law.variance.begin(), law.variance.end());
     for (const double level : levels) {
@@ -170,9 +172,8 @@ StudyResult gaussian_limit(const Communicator& comm, const StudyProblem& problem
     }
   }
   Distances widest;
-  const GaussianLaw at_end = limit.at(limit_time.front());
   for (std::size_t width = 0; width < options.widths.size(); ++width) {
-    widest = distances(after, width, options.draws, at_end, prior, levels);
+    widest = distances(after, width, options.draws, laws.front(), prior, levels);
     result.lines.push_back(fmt::format(
         "width {:6}: distance from the limit at t = {}, in standard errors: quantiles {:.2f}, mean "
         "{:.2f}, variance {:.2f}",

@@ -93,6 +93,7 @@ StudyResult kernel_convergence(const Communicator& comm, const StudyProblem& pro
 
   DrawTable kernel = DrawTable::create(comm, options, 2 * points);
   DrawTable diverged = DrawTable::create(comm, options, 1);
+  const Matrix<Real> x = rounded<Real>(problem.x);
   const Matrix<Real> circle_x = rounded<Real>(circle);
   const Matrix<Real> anchor_x = rounded<Real>(anchor);
   for_each_draw(comm, options, monitor, [&](const Draw& draw, Monitor& progress) {
@@ -104,7 +105,7 @@ StudyResult kernel_convergence(const Communicator& comm, const StudyProblem& pro
       std::copy_n(values.data(), points, kernel.of(draw).begin() + moment * points);
     };
     record(kStart);
-    train_draw(network, problem, problem.y, draw, diverged, {}, progress);
+    train_draw<Real>(network, problem, x.view(), problem.y, draw, diverged, {}, progress);
     record(kEnd);
   });
   kernel.complete(comm);

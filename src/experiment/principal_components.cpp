@@ -102,7 +102,7 @@ StudyResult principal_components(const Communicator& comm, const StudyProblem& p
       across.of(draw)[static_cast<std::size_t>(step)] = parts.across;
     };
     const TrainingOutcome outcome =
-        train_draw(network, problem, target, draw, diverged, visit, progress);
+        train_draw<Real>(network, problem, x.view(), target, draw, diverged, visit, progress);
     // A network that diverged stays where it was.
     const std::size_t recorded = outcome.loss.size();
     for (DrawTable* table : {&along, &across}) {

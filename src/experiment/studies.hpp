@@ -29,11 +29,11 @@ StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem,
 StudyResult start_result(const NetworkOptions& options);
 
 /// Trains a network of the study and notes where it diverged. Local.
+/// @param x  the training inputs, rounded
 template <class Real>
 TrainingOutcome train_draw(Network<Real>& network, const StudyProblem& problem,
-                           const Matrix<double>& target, const Draw& draw, DrawTable& diverged,
-                           const TrainingVisit& visit, Monitor& monitor) {
-  const Matrix<Real> x = rounded<Real>(problem.x);
+                           MatrixView<const Real> x, const Matrix<double>& target, const Draw& draw,
+                           DrawTable& diverged, const TrainingVisit& visit, Monitor& monitor) {
   const TrainingOptions options = training_options(problem.options.network);
   const TrainingVisit report = [&](std::int64_t step, const Matrix<double>& f) {
     monitor.progress(step, options.steps);
@@ -41,7 +41,7 @@ TrainingOutcome train_draw(Network<Real>& network, const StudyProblem& problem,
       visit(step, f);
     }
   };
-  TrainingOutcome outcome = train<Real>(network, x.view(), target, options, report, monitor);
+  TrainingOutcome outcome = train<Real>(network, x, target, options, report, monitor);
   if (outcome.loss.empty()) {
     throw NumericalError("a network of width " + std::to_string(draw.width) +
                          " is not finite at its start; reduce kernel.weight_variance or depth");

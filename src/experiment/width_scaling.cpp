@@ -117,7 +117,7 @@ std::array<double, kQuantityCount> measure(const StudyProblem& problem, const Li
     own_cross = before.kernel(at_test);
   }
   const TrainingOutcome outcome =
-      train_draw(network, problem, problem.y, draw, diverged, {}, monitor);
+      train_draw<Real>(network, problem, x.view(), problem.y, draw, diverged, {}, monitor);
   if (outcome.diverged_at >= 0) {
     return {deviation, 0.0, 0.0, 0.0, 0.0};
   }
