@@ -20,16 +20,27 @@
 namespace ntkflow::app {
 namespace {
 
-/// Refuses networks that do not fit, with what would.
-void check_memory(const RunConfig& config, const DataShape& shape, const AvailableMemory& memory) {
+/// Refuses what does not fit, with what would.
+void check_memory(const RunConfig& config, const DataShape& shape, int ranks,
+                  const AvailableMemory& memory) {
+  const auto bytes = [&](const ExperimentOptions& options) {
+    return study_bytes(options, config.kernel.architecture, shape, ranks);
+  };
   const auto fits = [&](const ExperimentOptions& options) {
-    return study_bytes(options, config.kernel.architecture, shape) <= memory.bytes;
+    return bytes(options) <= memory.bytes;
   };
   ExperimentOptions options = *config.experiment;
   if (fits(options)) {
     return;
   }
-  const std::int64_t needed = study_bytes(options, config.kernel.architecture, shape);
+  const std::int64_t needed = bytes(options);
+  if (!needs(options.study).networks) {
+    throw ResourceError(fmt::format(
+        "the study needs {} on a rank, and {} is available: start ranks on more machines, or take "
+        "fewer samples, kernels or smaller dimensions",
+        format_bytes(static_cast<double>(needed)),
+        format_bytes(static_cast<double>(memory.bytes))));
+  }
   std::int64_t fitting = 0;
   for (std::int64_t step = std::int64_t{1} << 24; step > 0; step /= 2) {
     options.network.widths.back() = fitting + step;
@@ -88,21 +99,27 @@ void report_divergence(const NetworkOptions& options, const StudyResult& result,
   }
 }
 
-void write_network(ResultFile& file, const NetworkOptions& options, double stable,
+/// @param stable  the largest stable learning rate, where the networks are trained
+void write_network(ResultFile& file, const NetworkOptions& options, std::optional<double> stable,
                    const StudyResult& result) {
   file.attribute("/network", "draws", options.draws);
   file.attribute("/network", "seed", static_cast<std::int64_t>(options.seed));
   file.attribute(
       "/network", "precision",
       std::string(options.precision == NetworkPrecision::single_precision ? "single" : "double"));
-  file.attribute("/network", "learning_rate", options.learning_rate);
-  file.attribute("/network", "stable_learning_rate", stable);
-  file.attribute("/network", "steps", options.steps);
-  file.attribute("/network", "method",
-                 std::string(options.method == TrainingMethod::flow ? "flow" : "descent"));
+  if (stable) {
+    file.attribute("/network", "learning_rate", options.learning_rate);
+    file.attribute("/network", "stable_learning_rate", *stable);
+    file.attribute("/network", "steps", options.steps);
+    file.attribute("/network", "method",
+                   std::string(options.method == TrainingMethod::flow ? "flow" : "descent"));
+  }
   // Axes of its own: readers of netCDF find those of the group and of groups around it only.
   file.scale("/network/width", "units of a hidden layer", std::span(options.widths));
   write_index_scale(file, "/network/draw", "network of each width", options.draws);
+  if (!stable) {
+    return;
+  }
   file.write({"/network/diverged_at",
               "step after which a network had diverged; -1: none",
               "1",
@@ -137,8 +154,7 @@ void write_claims(ResultFile& file, const std::vector<Claim>& claims) {
   file.write(info("/claim/passed", "whether |value - expected| <= tolerance"), passed);
 }
 
-void write_result(ResultFile& file, const RunConfig& config, double stable,
-                  const StudyResult& result) {
+void write_result(ResultFile& file, const StudyResult& result) {
   for (const StudyAxis& axis : result.axes) {
     if (const auto* counts = std::get_if<std::vector<std::int64_t>>(&axis.values)) {
       file.scale(axis.path, axis.long_name, *counts);
@@ -149,51 +165,70 @@ void write_result(ResultFile& file, const RunConfig& config, double stable,
   for (const StudyData& data : result.data) {
     file.write(data.info, data.values);
   }
-  if (!result.quantities.empty()) {
-    file.write({"/experiment/quantity_name",
-                "name of each quantity",
-                "1",
-                {std::ssize(result.quantities)},
-                {"/experiment/quantity"}},
-               result.quantities);
+  for (const StudyNames& names : result.names) {
+    file.write(names.info, names.values);
   }
   for (const StudyAttribute& attribute : result.attributes) {
     file.attribute(attribute.object, attribute.name, attribute.value);
   }
-  write_network(file, config.experiment->network, stable, result);
   if (!result.claims.empty()) {
     write_claims(file, result.claims);
   }
 }
 
-/// Everything after the checks. Collective over comm.
-void run_and_write(const Communicator& comm, const CommandLine& line, const RunConfig& config,
-                   int threads, Report& report, ResultFile& file) {
+/// The samples of the study's data, recorded in the file. Collective over comm.
+void read_samples(const Communicator& comm, const RunConfig& config, Report& report,
+                  ResultFile& file, StudyProblem& problem) {
   std::optional<Dataset> dataset;
-  StudyProblem problem;
-  problem.options = *config.experiment;
-  problem.architecture = config.kernel.architecture;
   report.phase({"read data"}, [&] {
     dataset.emplace(comm, config.data, report);
     problem.x = all_samples(*dataset, Split::train);
-    problem.y = dataset->split(Split::train).target.clone();
     problem.test_x = all_samples(*dataset, Split::test);
   });
-  write_provenance(file, comm, line.text, {1, comm.size()}, 0, threads);
-  file.attribute("/", "config", config.effective_toml);
-  file.attribute("/", "experiment", to_string(problem.options.study));
+  const SplitInfo& train = dataset->split(Split::train);
+  const SplitInfo& test = dataset->split(Split::test);
+  problem.y = train.target.clone();
+  problem.label = train.label;
+  problem.test_y = test.target.clone();
+  problem.test_label = test.label;
   write_data(file, *dataset);
-  write_kernel_attributes(file, {config.kernel.type, problem.architecture});
+}
 
+/// The largest stable learning rate of the study's networks; refuses one beyond. Collective.
+double stable_rate(const Communicator& comm, const RunConfig& config, const StudyProblem& problem,
+                   Report& report) {
   double stable = 0.0;
   report.phase({"limiting kernel"},
                [&] { collectively(comm, [&] { stable = stable_learning_rate(problem); }); });
   stable = comm.min(stable);  // one number, by which all ranks decide
   check_learning_rate(config, stable, report);
-  const DataShape shape{problem.x.cols(), problem.test_x.cols(), problem.x.rows(),
-                        problem.y.cols()};
+  return stable;
+}
+
+/// Everything after the checks. Collective over comm.
+void run_and_write(const Communicator& comm, const CommandLine& line, const RunConfig& config,
+                   const DataShape& shape, int threads, Report& report, ResultFile& file) {
+  const StudyNeeds needed = needs(config.experiment->study);
+  StudyProblem problem;
+  problem.options = *config.experiment;
+  problem.architecture = config.kernel.architecture;
+  problem.type = config.kernel.type;
+  write_provenance(file, comm, line.text, {1, comm.size()}, 0, threads);
+  file.attribute("/", "config", config.effective_toml);
+  file.attribute("/", "experiment", to_string(problem.options.study));
+  if (needed.data) {
+    read_samples(comm, config, report, file, problem);
+  }
+  if (!needed.kernels) {
+    write_kernel_attributes(file, {problem.type, problem.architecture});
+  }
+  std::optional<double> stable;
+  if (needed.training) {
+    stable = stable_rate(comm, config, problem, report);
+  }
   const StudyResult result =
-      report.phase({"networks", study_flop(*config.experiment, problem.architecture, shape)},
+      report.phase({needed.networks ? "networks" : "study",
+                    study_flop(problem.options, problem.architecture, shape)},
                    [&] { return run_study(comm, problem, report); });
   report_divergence(problem.options.network, result, report);
   for (const std::string& text : result.lines) {
@@ -204,15 +239,41 @@ void run_and_write(const Communicator& comm, const CommandLine& line, const RunC
   }
   const std::int64_t peak = comm.max(peak_resident_bytes());
   report.phase({"write"}, [&] {
-    write_result(file, config, stable, result);
+    write_result(file, result);
+    if (needed.networks) {
+      write_network(file, problem.options.network, stable, result);
+    }
     file.attribute("/timing", "peak_resident_bytes", peak);
     file.attribute("/timing", "planned_bytes",
-                   study_bytes(*config.experiment, problem.architecture, shape));
+                   study_bytes(problem.options, problem.architecture, shape, comm.size()));
     write_timing(file, report.phases());
     file.commit();
   });
   report.line(report.timing_table());
   report.line("result: " + file.path());
+}
+
+/// What the study is about, for the header. Local.
+std::string describe_study(const RunConfig& config, const DataShape& shape) {
+  const ExperimentOptions& options = *config.experiment;
+  const StudyNeeds needed = needs(options.study);
+  std::string text;
+  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  if (needed.data) {
+    add(fmt::format("{} training samples, {} inputs", shape.train_size, shape.dimension));
+  }
+  if (needed.kernels) {
+    add(fmt::format("{} kernel{}", options.kernels.size(), options.kernels.size() == 1 ? "" : "s"));
+  }
+  if (needed.networks) {
+    const NetworkOptions& network = options.network;
+    add(fmt::format("{} networks of each of {} width{}", network.draws, network.widths.size(),
+                    network.widths.size() == 1 ? "" : "s"));
+    if (needed.training) {
+      add(fmt::format("{} steps", network.steps));
+    }
+  }
+  return text;
 }
 
 }  // namespace
@@ -228,30 +289,30 @@ void experiment(const Communicator& comm, const CommandLine& line) {
   report.detail(config.effective_toml);
   DataShape shape;
   collectively(comm, [&] {
-    shape = inspect_data(config.data);
+    if (needs(config.experiment->study).data) {
+      shape = inspect_data(config.data);
+    }
     check_study(*config.experiment, shape);
   });
   const AvailableMemory memory = least_available_memory(comm);
-  collectively(comm, [&] { check_memory(config, shape, memory); });
+  collectively(comm, [&] { check_memory(config, shape, comm.size(), memory); });
+  const Architecture& architecture = config.kernel.architecture;
   check_output(comm, config.output.file, line.overwrite,
-               (1 << 20) + study_file_bytes(*config.experiment),
+               (1 << 20) + study_file_bytes(*config.experiment, architecture, shape),
                input_files(line.file, config.data));
 
-  const NetworkOptions& network = config.experiment->network;
   report.line(fmt::format("ntkflow {} ({}), {} rank{} x {} thread{}: {}", NTKFLOW_VERSION,
                           NTKFLOW_GIT_REVISION, comm.size(), comm.size() == 1 ? "" : "s", threads,
                           threads == 1 ? "" : "s", to_string(config.experiment->study)));
+  const std::string described = describe_study(config, shape);
   report.line(fmt::format(
-      "{} training samples, {} inputs; {} networks of each of {} width{}, {} "
-      "steps; {} per rank of {} available",
-      shape.train_size, shape.dimension, network.draws, network.widths.size(),
-      network.widths.size() == 1 ? "" : "s", network.steps,
+      "{}{}{} per rank of {} available", described, described.empty() ? "" : "; ",
       format_bytes(
-          static_cast<double>(study_bytes(*config.experiment, config.kernel.architecture, shape))),
+          static_cast<double>(study_bytes(*config.experiment, architecture, shape, comm.size()))),
       format_bytes(static_cast<double>(memory.bytes))));
   ResultFile file(comm, config.output.file, line.overwrite);
   fail_together(comm, file.path(),
-                [&] { run_and_write(comm, line, config, threads, report, file); });
+                [&] { run_and_write(comm, line, config, shape, threads, report, file); });
 }
 
 }  // namespace ntkflow::app

@@ -187,19 +187,45 @@ void write_stages(Writer& out, const RunConfig& run, const TimeGrids& grids) {
   }
 }
 
-void write_experiment(Writer& out, const ExperimentOptions& experiment) {
-  const NetworkOptions& network = experiment.network;
+void write_network(Writer& out, const NetworkOptions& network, bool trains) {
   out.table("network");
   out.raw("widths", toml_list(network.widths));
   out.value("draws", network.draws);
   out.value("seed", network.seed);
   out.name("precision", kNetworkPrecisions, network.precision);
-  out.value("learning_rate", network.learning_rate);
-  out.value("steps", network.steps);
-  out.name("method", kTrainingMethods, network.method);
-  out.name("unstable", kUnstableRates, network.unstable);
+  if (trains) {
+    out.value("learning_rate", network.learning_rate);
+    out.value("steps", network.steps);
+    out.name("method", kTrainingMethods, network.method);
+    out.name("unstable", kUnstableRates, network.unstable);
+  }
+}
+
+/// Kernels of a list, one a line.
+std::string kernels_text(const std::vector<Architecture>& kernels) {
+  std::string text = "[";
+  for (const Architecture& kernel : kernels) {
+    const std::string variances =
+        kernel.first_layer == FirstLayer::plain
+            ? fmt::format("preset = {}", toml_string(name_of(kPresets, Preset::arora)))
+            : fmt::format("weight_variance = {}, bias_variance = {}",
+                          toml_float(kernel.weight_variance), toml_float(kernel.bias_variance));
+    text += fmt::format("\n  {{ activation = {}, {} }},", activation_toml(kernel.activation),
+                        variances);
+  }
+  return text + "\n]";
+}
+
+void write_experiment(Writer& out, const ExperimentOptions& experiment) {
+  const StudyNeeds needed = needs(experiment.study);
+  if (needed.networks) {
+    write_network(out, experiment.network, needed.training);
+  }
   out.table("experiment");
   out.name("name", kStudies, experiment.study);
+  if (needed.kernels) {
+    out.raw("kernels", kernels_text(experiment.kernels));
+  }
   if (draws_curves(experiment.study)) {
     out.value("points", experiment.points);
   }
@@ -234,8 +260,12 @@ void write_parallel(Writer& out, const ParallelOptions& parallel) {
 
 std::string effective_toml(const RunConfig& run, const TimeGrids& grids) {
   Writer out;
-  write_data(out, run.data);
-  write_kernel(out, run.kernel);
+  if (!run.experiment || needs(run.experiment->study).data) {
+    write_data(out, run.data);
+  }
+  if (!run.experiment || !needs(run.experiment->study).kernels) {
+    write_kernel(out, run.kernel);
+  }
   if (!run.experiment) {
     out.name("evaluation", kEvaluationPaths, run.kernel.evaluation);
   }

@@ -73,10 +73,18 @@ inline constexpr Names<InitialFunction, 2> kInitialFunctions{
 
 inline constexpr Names<TrainedLayers, 2> kTrainedLayers{
     {{"all_layers", TrainedLayers::all}, {"last_layer", TrainedLayers::last}}};
-inline constexpr Names<Study, 4> kStudies{{{"kernel-convergence", Study::kernel_convergence},
-                                           {"gaussian-limit", Study::gaussian_limit},
-                                           {"principal-components", Study::principal_components},
-                                           {"width-scaling", Study::width_scaling}}};
+inline constexpr Names<Study, 12> kStudies{{{"kernel-convergence", Study::kernel_convergence},
+                                            {"gaussian-limit", Study::gaussian_limit},
+                                            {"principal-components", Study::principal_components},
+                                            {"width-scaling", Study::width_scaling},
+                                            {"boolean-cube", Study::boolean_cube},
+                                            {"sphere", Study::sphere},
+                                            {"learning-rate", Study::learning_rate},
+                                            {"early-stopping", Study::early_stopping},
+                                            {"sample-complexity", Study::sample_complexity},
+                                            {"descent", Study::descent},
+                                            {"finite-width-bound", Study::finite_width_bound},
+                                            {"depth", Study::depth}}};
 inline constexpr Names<NetworkPrecision, 2> kNetworkPrecisions{
     {{"double", NetworkPrecision::double_precision},
      {"single", NetworkPrecision::single_precision}}};

@@ -18,7 +18,7 @@ constexpr std::int64_t kMostUnits = std::int64_t{1} << 24;
 constexpr std::int64_t kMostDraws = 1'000'000;
 constexpr std::int64_t kMostPoints = 100'000;
 
-NetworkOptions read_network(const TableReader& network) {
+NetworkOptions read_network(const TableReader& network, bool trains) {
   NetworkOptions options;
   if (network.has("widths")) {
     options.widths = read_ascending<std::int64_t>(network, "widths", {}, [](std::int64_t width) {
@@ -33,22 +33,43 @@ NetworkOptions read_network(const TableReader& network) {
   options.steps = network.integer("steps", 0).value_or(options.steps);
   options.method = network.choice("method", kTrainingMethods).value_or(options.method);
   options.unstable = network.choice("unstable", kUnstableRates).value_or(options.unstable);
-  if (network.present()) {
-    for (const char* key : {"widths", "learning_rate", "steps"}) {
-      if (!network.has(key)) {
-        network.require(key);
-      }
+  const auto require = [&](const char* key) {
+    if (network.present() && !network.has(key)) {
+      network.require(key);
+    }
+  };
+  require("widths");
+  for (const char* key : {"learning_rate", "steps"}) {
+    if (trains) {
+      require(key);
+    }
+  }
+  for (const char* key : {"learning_rate", "steps", "method", "unstable"}) {
+    if (!trains && network.has(key)) {
+      network.complain(key, "this study does not train its networks; remove the key");
     }
   }
   return options;
 }
+
+/// Keys that some studies alone have a use for.
+struct StudyKey {
+  const char* key;
+  bool (*is_used)(Study);
+};
+constexpr StudyKey kStudyKeys[] = {
+    {"kernels", [](Study study) { return needs(study).kernels; }},
+    {"points", draws_curves},
+    {"quantiles", [](Study study) { return study == Study::gaussian_limit; }},
+    {"component", [](Study study) { return study == Study::principal_components; }},
+    {"amplitude", [](Study study) { return study == Study::principal_components; }},
+};
 
 }  // namespace
 
 ExperimentOptions read_experiment(const TableReader& network, const TableReader& experiment,
                                   const std::string& study) {
   ExperimentOptions options;
-  options.network = read_network(network);
   const auto named = experiment.choice("name", kStudies);
   if (study.empty()) {
     options.study = named.value_or(options.study);
@@ -60,16 +81,23 @@ ExperimentOptions read_experiment(const TableReader& network, const TableReader&
       experiment.complain("name", fmt::format("the command line asks for \"{}\"", study));
     }
   }
-  const auto refuse_unless = [&](bool is_used, const char* key) {
-    if (!is_used && experiment.has(key)) {
-      experiment.complain(key, fmt::format("the study \"{}\" has no use for this key; remove it",
-                                           name_of(kStudies, options.study)));
+  for (const StudyKey& known : kStudyKeys) {
+    if (!known.is_used(options.study) && experiment.has(known.key)) {
+      experiment.complain(known.key,
+                          fmt::format("the study \"{}\" has no use for this key; remove it",
+                                      name_of(kStudies, options.study)));
     }
-  };
-  refuse_unless(draws_curves(options.study), "points");
-  refuse_unless(options.study == Study::gaussian_limit, "quantiles");
-  refuse_unless(options.study == Study::principal_components, "component");
-  refuse_unless(options.study == Study::principal_components, "amplitude");
+  }
+  const StudyNeeds needed = needs(options.study);
+  if (needed.networks) {
+    options.network = read_network(network, needed.training);
+  }
+  for (const TableReader& kernel : experiment.tables("kernels")) {
+    options.kernels.push_back(read_kernel(kernel).architecture);
+  }
+  if (needed.kernels && !experiment.has("kernels")) {
+    experiment.require("kernels");
+  }
   options.points = experiment.integer("points", 2, kMostPoints).value_or(options.points);
   if (experiment.has("quantiles")) {
     options.quantiles = read_quantiles(experiment, 1);

@@ -33,13 +33,17 @@ constexpr std::array kStageTables{"regression", "dynamics", "spectrum", "posteri
 constexpr std::array kStudyTables{"network", "experiment"};
 
 /// Tables that have no part in what the configuration is for, and those that are missing.
-void check_purpose(const toml::table& document, const ConfigSource& source, Problems& problems) {
+/// @param experiment  where it is for one
+void check_purpose(const toml::table& document, const ConfigSource& source,
+                   const std::optional<ExperimentOptions>& experiment, Problems& problems) {
   const bool is_run = source.purpose == ConfigPurpose::run;
-  const auto refuse = [&](const char* table, const char* command) {
+  const auto complain = [&](std::string_view table, const std::string& sentence) {
     if (const toml::node* node = document.get(table)) {
-      problems.add(node->source(), table,
-                   fmt::format("this table is for `ntkflow {}`; remove it", command));
+      problems.add(node->source(), std::string(table), sentence);
     }
+  };
+  const auto refuse = [&](const char* table, const char* command) {
+    complain(table, fmt::format("this table is for `ntkflow {}`; remove it", command));
   };
   if (is_run) {
     for (const char* table : kStudyTables) {
@@ -50,12 +54,26 @@ void check_purpose(const toml::table& document, const ConfigSource& source, Prob
       refuse(table, "run");
     }
   }
-  for (const std::string_view required : {"data", "kernel", "network", "output"}) {
-    const bool elsewhere =
-        (required == "output" && source.output_file) || (required == "network" && is_run);
-    if (!document.contains(required) && !elsewhere) {
-      problems.add(required, fmt::format("the table [{}] is missing", required));
+  const auto require = [&](const char* table) {
+    if (!document.contains(table)) {
+      problems.add(table, fmt::format("the table [{}] is missing", table));
     }
+  };
+  const StudyNeeds needed = experiment
+                                ? needs(experiment->study)
+                                : StudyNeeds{.data = true, .networks = false, .training = false};
+  for (const auto& [table, is_needed] : {std::pair{"data", needed.data},
+                                         {"kernel", !needed.kernels},
+                                         {"network", needed.networks}}) {
+    if (is_needed) {
+      require(table);
+    } else if (!is_run) {
+      complain(table, fmt::format("the study \"{}\" has no use for this table; remove it",
+                                  to_string(experiment->study)));
+    }
+  }
+  if (!source.output_file) {
+    require("output");
   }
 }
 
@@ -72,6 +90,9 @@ void check_study(const RunConfig& run, const TableReader& kernel, const TableRea
   refuse(kernel, {"evaluation"});
   refuse(output, {"predictions", "gram", "gram_depths", "model"});
   refuse(parallel, {"grid", "block_size"});
+  if (!needs(run.experiment->study).networks) {
+    return;
+  }
   if (run.kernel.type != KernelType::ntk) {
     kernel.complain("type", "networks are trained in all layers; allowed: \"ntk\"");
   }
@@ -137,7 +158,6 @@ RunConfig parse_config(const ConfigSource& source) {
   const TableReader experiment = open("experiment");
   const TableReader output = open("output");
   const TableReader parallel = open("parallel");
-  check_purpose(document, source, problems);
 
   RunConfig run;
   config::TimeGrids grids;
@@ -169,6 +189,7 @@ RunConfig parse_config(const ConfigSource& source) {
     run.experiment = config::read_experiment(network, experiment, source.study);
     check_study(run, kernel, output, parallel);
   }
+  check_purpose(document, source, run.experiment, problems);
   check_together(run, output, posterior);
   problems.throw_if_any();
   run.effective_toml = config::effective_toml(run, grids);

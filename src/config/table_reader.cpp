@@ -177,6 +177,22 @@ TableReader TableReader::subtable(std::string_view key, const TableSpec& spec) c
   return {table, spec, *problems_};
 }
 
+std::vector<TableReader> TableReader::tables(std::string_view key) const {
+  const toml::node* node = find(key);
+  const toml::array* list = node == nullptr ? nullptr : node->as_array();
+  std::vector<TableReader> readers;
+  for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+    if (const toml::table* table = (*list)[i].as_table()) {
+      readers.push_back({table, table_spec(full_name(key)), *problems_});
+    }
+  }
+  if (node != nullptr && (readers.empty() || readers.size() != list->size())) {
+    reject(key);
+    readers.clear();
+  }
+  return readers;
+}
+
 void TableReader::reject(std::string_view key) const {
   reject(key, *find(key));
 }

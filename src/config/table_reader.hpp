@@ -58,6 +58,9 @@ class TableReader {
   /// As above for a table whose keys depend on what it holds; `spec` must outlive the reader.
   [[nodiscard]] TableReader subtable(std::string_view key, const TableSpec& spec) const;
 
+  /// The tables of a list at a key, one or more; none where it is absent or wrong.
+  [[nodiscard]] std::vector<TableReader> tables(std::string_view key) const;
+
   /// Records the value at the key as wrong: "found VALUE (type); allowed: ...".
   void reject(std::string_view key) const;
   /// As above for a node in a list or table that stands at the key.

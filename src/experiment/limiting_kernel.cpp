@@ -14,36 +14,47 @@ namespace {
 
 constexpr std::int64_t kBlock = 64;
 
-KernelMatrix<double> kernel_matrix(const std::shared_ptr<const ProcessGrid>& grid,
-                                   const Architecture& architecture, KernelType type,
-                                   const Matrix<double>& x, const Matrix<double>& y) {
-  const auto evaluator = std::make_shared<const KernelEvaluator<double>>(
-      architecture, x.rows(), join(norm_range(x.view()), norm_range(y.view())));
-  const auto rows = std::make_shared<const KernelSamples<double>>(*evaluator, x.clone());
-  const auto cols = std::make_shared<const KernelSamples<double>>(*evaluator, y.clone());
-  return {grid, evaluator,
-          type, BlockCyclic(x.cols(), kBlock, 1, 0),
-          rows, BlockCyclic(y.cols(), kBlock, 1, 0),
-          cols};
+/// The columns of x that belong to this process.
+Matrix<double> own_columns(const BlockCyclic& map, const Matrix<double>& x) {
+  Matrix<double> own(x.rows(), map.local_size());
+  for (std::int64_t i = 0; i < own.cols(); ++i) {
+    std::copy_n(x.column(map.to_global({i}).value), x.rows(), own.column(i));
+  }
+  return own;
 }
 
 }  // namespace
 
 LimitingKernel::LimitingKernel(const Architecture& architecture)
-    : architecture_(architecture), grid_(ProcessGrid::create(Communicator::self(), {1, 1})) {}
+    : LimitingKernel(architecture, ProcessGrid::create(Communicator::self(), {1, 1}), kBlock) {}
+
+LimitingKernel::LimitingKernel(const Architecture& architecture,
+                               std::shared_ptr<const ProcessGrid> grid, std::int64_t block)
+    : architecture_(architecture), grid_(std::move(grid)), block_(block) {}
+
+KernelMatrix<double> LimitingKernel::matrix(KernelType type, const Matrix<double>& x,
+                                            const Matrix<double>& y) const {
+  const auto evaluator = std::make_shared<const KernelEvaluator<double>>(
+      architecture_, x.rows(), join(norm_range(x.view()), norm_range(y.view())));
+  const BlockCyclic rows(x.cols(), block_, grid_->shape().rows, grid_->row());
+  const BlockCyclic cols(y.cols(), block_, grid_->shape().cols, grid_->col());
+  const auto samples = [&](const BlockCyclic& map, const Matrix<double>& of) {
+    return std::make_shared<const KernelSamples<double>>(*evaluator, own_columns(map, of));
+  };
+  return {grid_, evaluator, type, rows, samples(rows, x), cols, samples(cols, y)};
+}
 
 DistMatrix<double> LimitingKernel::of(KernelType type, const Matrix<double>& x) const {
-  return kernel_matrix(grid_, architecture_, type, x, x)
-      .assemble_symmetric(Triangle::both, silent_monitor());
+  return matrix(type, x, x).assemble_symmetric(Triangle::both, silent_monitor());
 }
 
 std::vector<double> LimitingKernel::diagonal(KernelType type, const Matrix<double>& x) const {
-  return kernel_matrix(grid_, architecture_, type, x, x).column_diagonal();
+  return matrix(type, x, x).column_diagonal();
 }
 
 DistMatrix<double> LimitingKernel::between(KernelType type, const Matrix<double>& x,
                                            const Matrix<double>& y) const {
-  return kernel_matrix(grid_, architecture_, type, x, y).assemble_columns(0, y.cols());
+  return matrix(type, x, y).assemble_columns(0, y.cols());
 }
 
 Matrix<double> whole(const DistMatrix<double>& matrix) {

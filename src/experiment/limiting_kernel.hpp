@@ -6,15 +6,26 @@
 #include <ntkflow/base/matrix.hpp>
 #include <ntkflow/dist/dist_matrix.hpp>
 #include <ntkflow/dist/process_grid.hpp>
+#include <ntkflow/gram/kernel_matrix.hpp>
 #include <ntkflow/kernel/architecture.hpp>
 
 namespace ntkflow {
 
-/// The limiting kernels of few samples, whole on this rank: distributed matrices on a grid of this
-/// rank alone, so that every member is Local.
+/// The limiting kernels of samples that every rank holds whole, as distributed matrices. On a grid
+/// of this rank alone every member is Local, else Collective over the grid.
 class LimitingKernel {
  public:
+  /// On this rank alone.
   explicit LimitingKernel(const Architecture& architecture);
+  /// @param block  of the distribution
+  LimitingKernel(const Architecture& architecture, std::shared_ptr<const ProcessGrid> grid,
+                 std::int64_t block);
+
+  [[nodiscard]] const std::shared_ptr<const ProcessGrid>& grid() const { return grid_; }
+  [[nodiscard]] std::int64_t block() const { return block_; }
+  /// As it is evaluated, for products with kernel values that are not stored.
+  [[nodiscard]] KernelMatrix<double> matrix(KernelType type, const Matrix<double>& x,
+                                            const Matrix<double>& y) const;
 
   /// Kernel of the samples x [d x n] with themselves, [n x n], both triangles.
   [[nodiscard]] DistMatrix<double> of(KernelType type, const Matrix<double>& x) const;
@@ -27,6 +38,7 @@ class LimitingKernel {
  private:
   Architecture architecture_;
   std::shared_ptr<const ProcessGrid> grid_;
+  std::int64_t block_;
 };
 
 /// A matrix of a grid of one rank. Local.

@@ -25,6 +25,41 @@ StudyResult principal_components(const Communicator& comm, const StudyProblem& p
 template <class Real>
 StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem, Monitor& monitor);
 
+template <class Real>
+StudyResult descent(const Communicator& comm, const StudyProblem& problem, Monitor& monitor);
+template <class Real>
+StudyResult finite_width_bound(const Communicator& comm, const StudyProblem& problem,
+                               Monitor& monitor);
+
+// Studies of kernels alone.
+StudyResult boolean_cube(const Communicator& comm, const StudyProblem& problem, Monitor& monitor);
+StudyResult sphere(const Communicator& comm, const StudyProblem& problem, Monitor& monitor);
+StudyResult learning_rate(const Communicator& comm, const StudyProblem& problem, Monitor& monitor);
+StudyResult early_stopping(const Communicator& comm, const StudyProblem& problem, Monitor& monitor);
+StudyResult sample_complexity(const Communicator& comm, const StudyProblem& problem,
+                              Monitor& monitor);
+StudyResult depth(const Communicator& comm, const StudyProblem& problem, Monitor& monitor);
+
+/// What a study of kernels takes.
+struct StudyCost {
+  double bytes = 0.0;       ///< on a rank, at most
+  double file_bytes = 0.0;  ///< of the result
+  double flop = 0.0;
+};
+// All Local.
+StudyCost boolean_cube_cost(const ExperimentOptions& options, const Architecture& architecture,
+                            const DataShape& shape, int ranks);
+StudyCost sphere_cost(const ExperimentOptions& options, const Architecture& architecture,
+                      const DataShape& shape, int ranks);
+StudyCost learning_rate_cost(const ExperimentOptions& options, const Architecture& architecture,
+                             const DataShape& shape, int ranks);
+StudyCost early_stopping_cost(const ExperimentOptions& options, const Architecture& architecture,
+                              const DataShape& shape, int ranks);
+StudyCost sample_complexity_cost(const ExperimentOptions& options, const Architecture& architecture,
+                                 const DataShape& shape, int ranks);
+StudyCost depth_cost(const ExperimentOptions& options, const Architecture& architecture,
+                     const DataShape& shape, int ranks);
+
 /// The axes of widths and draws, and the result's record of divergence. Local.
 StudyResult start_result(const NetworkOptions& options);
 

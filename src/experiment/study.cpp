@@ -15,6 +15,7 @@ namespace ntkflow {
 
 namespace {
 
+/// A study of networks in their precision.
 template <class Real>
 StudyResult run_in(const Communicator& comm, const StudyProblem& problem, Monitor& monitor) {
   switch (problem.options.study) {
@@ -26,8 +27,46 @@ StudyResult run_in(const Communicator& comm, const StudyProblem& problem, Monito
       return principal_components<Real>(comm, problem, monitor);
     case Study::width_scaling:
       return width_scaling<Real>(comm, problem, monitor);
+    case Study::descent:
+      return descent<Real>(comm, problem, monitor);
+    case Study::finite_width_bound:
+      return finite_width_bound<Real>(comm, problem, monitor);
+    case Study::boolean_cube:
+      return boolean_cube(comm, problem, monitor);
+    case Study::sphere:
+      return sphere(comm, problem, monitor);
+    case Study::learning_rate:
+      return learning_rate(comm, problem, monitor);
+    case Study::early_stopping:
+      return early_stopping(comm, problem, monitor);
+    case Study::sample_complexity:
+      return sample_complexity(comm, problem, monitor);
+    case Study::depth:
+      return depth(comm, problem, monitor);
   }
   return {};
+}
+
+/// What a study of kernels takes; nothing for one of networks.
+StudyCost kernel_study_cost(const ExperimentOptions& options, const Architecture& architecture,
+                            const DataShape& shape, int ranks) {
+  const auto cost = [&](auto&& of) { return of(options, architecture, shape, ranks); };
+  switch (options.study) {
+    case Study::boolean_cube:
+      return cost(boolean_cube_cost);
+    case Study::sphere:
+      return cost(sphere_cost);
+    case Study::learning_rate:
+      return cost(learning_rate_cost);
+    case Study::early_stopping:
+      return cost(early_stopping_cost);
+    case Study::sample_complexity:
+      return cost(sample_complexity_cost);
+    case Study::depth:
+      return cost(depth_cost);
+    default:
+      return {};
+  }
 }
 
 /// What a study looks at of the tangents of a network, at most.
@@ -43,11 +82,9 @@ TangentSizes tangent_sizes(const ExperimentOptions& options, const DataShape& sh
       return {options.points + 1, options.points};
     case Study::width_scaling:
       return {std::max(2 * n, n + shape.test_size), std::max(3 * n * n, n * (n + shape.test_size))};
-    case Study::gaussian_limit:
-    case Study::principal_components:
-      break;
+    default:
+      return {};
   }
-  return {};
 }
 
 /// Numbers that a study records of each network.
@@ -58,10 +95,9 @@ double values_per_network(const ExperimentOptions& options) {
       return 2.0 * static_cast<double>(options.points) + 1.0;
     case Study::principal_components:
       return 2.0 * (static_cast<double>(options.network.steps) + 1.0) + 1.0;
-    case Study::width_scaling:
-      break;
+    default:
+      return 6.0;
   }
-  return 6.0;
 }
 
 /// Numbers that a study records of all networks.
@@ -72,6 +108,12 @@ double recorded_values(const ExperimentOptions& options) {
 
 /// More than any machine has; beyond, sums of sizes would overflow.
 constexpr double kNoMachine = 0x1p56;
+
+/// Bytes in 64 bits; the largest integer where they are beyond all bounds.
+std::int64_t bounded(double bytes) {
+  return bytes < kNoMachine ? static_cast<std::int64_t>(bytes)
+                            : std::numeric_limits<std::int64_t>::max();
+}
 
 /// Throws NumericalError where anything that is to be written is not finite.
 void check_finite(const StudyResult& result) {
@@ -99,6 +141,9 @@ void check_study(const ExperimentOptions& options, const DataShape& shape) {
       throw ConfigError(sentence);
     }
   };
+  if (!needs(options.study).networks) {
+    return;
+  }
   const bool is_on_circle = draws_curves(options.study);
   need(!is_on_circle || shape.dimension == 2,
        "this study draws curves over the unit circle, so its data must have 2 inputs; set "
@@ -123,7 +168,10 @@ void check_study(const ExperimentOptions& options, const DataShape& shape) {
 }
 
 std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& architecture,
-                         const DataShape& shape) {
+                         const DataShape& shape, int ranks) {
+  if (!needs(options.study).networks) {
+    return bounded(kernel_study_cost(options, architecture, shape, ranks).bytes);
+  }
   const std::int64_t real = options.network.precision == NetworkPrecision::single_precision ? 4 : 8;
   const NetworkShape widest{shape.dimension, options.network.widths.back(), 1};
   const std::int64_t n = shape.train_size;
@@ -142,7 +190,7 @@ std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& a
   const double rough = layers * (static_cast<double>(widest.width + widest.inputs) + looked_at) +
                        inputs + square(n) + square(shape.test_size) + recorded + theory;
   if (!(rough < kNoMachine)) {
-    return std::numeric_limits<std::int64_t>::max();
+    return bounded(rough);
   }
   const TangentSizes tangents = tangent_sizes(options, shape);
   constexpr std::int64_t kEvaluated = 512;  // samples that Network::evaluate takes at once
@@ -154,12 +202,19 @@ std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& a
               static_cast<std::int64_t>(recorded + theory));
 }
 
-std::int64_t study_file_bytes(const ExperimentOptions& options) {
-  return static_cast<std::int64_t>(std::min(8.0 * recorded_values(options), kNoMachine));
+std::int64_t study_file_bytes(const ExperimentOptions& options, const Architecture& architecture,
+                              const DataShape& shape) {
+  const double bytes = needs(options.study).networks
+                           ? 8.0 * recorded_values(options)
+                           : kernel_study_cost(options, architecture, shape, 1).file_bytes;
+  return static_cast<std::int64_t>(std::min(bytes, kNoMachine));
 }
 
 double study_flop(const ExperimentOptions& options, const Architecture& architecture,
                   const DataShape& shape) {
+  if (!needs(options.study).networks) {
+    return kernel_study_cost(options, architecture, shape, 1).flop;
+  }
   double flop = 0.0;
   for (const std::int64_t width : options.network.widths) {
     flop += training_flop(architecture, {shape.dimension, width, 1}, shape.train_size,

@@ -162,6 +162,7 @@ StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem,
   std::vector<double> errors;
   std::vector<double> intercepts;
   std::vector<double> theory;
+  std::vector<std::string> names;
   const auto logs = log2_widths(options);
   for (std::int64_t k = 0; k < kCount; ++k) {
     const Quantity& quantity = theories[static_cast<std::size_t>(k)];
@@ -180,7 +181,7 @@ StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem,
     errors.push_back(line.slope_error);
     intercepts.push_back(line.intercept);
     theory.push_back(quantity.theory);
-    result.quantities.emplace_back(quantity.name);
+    names.emplace_back(quantity.name);
     if (!fitted) {
       result.lines.push_back(
           fmt::format("{:<17} no power of the width: it could be measured at fewer than two widths",
@@ -195,6 +196,8 @@ StudyResult width_scaling(const Communicator& comm, const StudyProblem& problem,
   }
   const char* axis = "/experiment/quantity";
   result.axes.push_back({axis, "quantity, named in quantity_name", numbers(0, kCount)});
+  result.names.push_back(
+      {{"/experiment/quantity_name", "name of each quantity", "1", {kCount}, {axis}}, names});
   result.data.push_back({{"/experiment/value",
                           "each quantity of each network; 0: it could not be measured",
                           "1",

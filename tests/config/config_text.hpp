@@ -44,6 +44,29 @@ struct ExperimentText {
   }
 };
 
+/// The shortest configuration of a study, which has the tables that it needs and no other.
+inline ConfigSource minimal_source(Study study) {
+  const StudyNeeds needed = needs(study);
+  const ExperimentText standard;
+  std::string text = "[output]\n" + standard.output;
+  text += needed.data ? "[data]\n" + standard.data : "";
+  text += needed.kernels ? "[experiment]\nkernels = [{ activation = \"erf\" }]\n" : "[kernel]\n";
+  if (needed.networks) {
+    text += "[network]\nwidths = [8, 16]\n";
+    text += needed.training ? "learning_rate = 0.5\nsteps = 3\n" : "";
+  }
+  return {text, "/runs/run.toml", {}, {}, ConfigPurpose::experiment, to_string(study)};
+}
+
+inline std::vector<Study> all_studies() {
+  std::vector<Study> studies;
+  for (const std::string& name : study_names()) {
+    studies.push_back(static_cast<Study>(studies.size()));
+    EXPECT_EQ(to_string(studies.back()), name);
+  }
+  return studies;
+}
+
 inline RunConfig parse(const std::string& text, const std::vector<std::string>& settings = {}) {
   return parse_config({text, "/runs/run.toml", settings, {}});
 }

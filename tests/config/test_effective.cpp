@@ -81,10 +81,8 @@ TEST(EffectiveTest, HoldsEveryKeyThatThereIs) {
   for (const std::string& text : samples()) {
     texts.push_back(parse(text).effective_toml);
   }
-  for (const std::string& study : study_names()) {
-    ExperimentText text;
-    text.experiment = "";
-    texts.push_back(parse_config(text.source(study)).effective_toml);
+  for (const Study study : all_studies()) {
+    texts.push_back(parse_config(minimal_source(study)).effective_toml);
   }
   for (const std::string& text : texts) {
     std::string word;

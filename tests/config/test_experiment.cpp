@@ -123,8 +123,8 @@ TEST(ExperimentTest, NameIsThatOfTheCommandLine) {
             std::string::npos)
       << problems.front();
   text.experiment = "";
-  for (const std::string& name : study_names()) {
-    EXPECT_EQ(to_string(parse_config(text.source(name)).experiment->study), name);
+  for (const Study study : all_studies()) {
+    EXPECT_EQ(parse_config(minimal_source(study)).experiment->study, study);
   }
 }
 

@@ -47,7 +47,8 @@ inline StudyProblem tiny_problem(Study study) {
   return problem;
 }
 
-inline constexpr Study kAllStudies[] = {Study::kernel_convergence, Study::gaussian_limit,
-                                        Study::principal_components, Study::width_scaling};
+/// Those that train networks.
+inline constexpr Study kNetworkStudies[] = {Study::kernel_convergence, Study::gaussian_limit,
+                                            Study::principal_components, Study::width_scaling};
 
 }  // namespace ntkflow::test

@@ -121,7 +121,7 @@ class StudyTest : public testing::Test {
 };
 
 TEST_F(StudyTest, IsTheSameOnAnyNumberOfRanks) {
-  for (const Study study : kAllStudies) {
+  for (const Study study : kNetworkStudies) {
     for (const auto precision :
          {NetworkPrecision::single_precision, NetworkPrecision::double_precision}) {
       StudyProblem problem = tiny_problem(study);
@@ -131,7 +131,10 @@ TEST_F(StudyTest, IsTheSameOnAnyNumberOfRanks) {
       expect_sound(together);
       EXPECT_TRUE(same_bits(all_numbers(together), all_numbers(alone)));
       EXPECT_EQ(together.lines, alone.lines);
-      EXPECT_EQ(together.quantities, alone.quantities);
+      ASSERT_EQ(together.names.size(), alone.names.size());
+      for (std::size_t i = 0; i < together.names.size(); ++i) {
+        EXPECT_EQ(together.names[i].values, alone.names[i].values);
+      }
       EXPECT_EQ(together.diverged_at, std::vector<std::int64_t>(6, -1));
       // Another ensemble is another result.
       problem.options.network.seed += 1;
@@ -142,7 +145,7 @@ TEST_F(StudyTest, IsTheSameOnAnyNumberOfRanks) {
 }
 
 TEST_F(StudyTest, FollowsTheFlowWhereAskedTo) {
-  for (const Study study : kAllStudies) {
+  for (const Study study : kNetworkStudies) {
     StudyProblem problem = tiny_problem(study);
     const StudyResult descent = run_study(world, problem, silent_monitor());
     problem.options.network.method = TrainingMethod::flow;
@@ -390,7 +393,7 @@ TEST_F(StudyTest, WidthScalingMeasuresItsQuantities) {
 }
 
 TEST_F(StudyTest, RecordsDivergenceInFiniteNumbers) {
-  for (const Study study : kAllStudies) {
+  for (const Study study : kNetworkStudies) {
     for (const double rate : {8.0, 40.0, 1e9, 1e300}) {
       for (const std::int64_t steps : {4, 400}) {
         SCOPED_TRACE(static_cast<int>(study) * 10000 + steps);
@@ -415,7 +418,7 @@ TEST_F(StudyTest, RecordsDivergenceInFiniteNumbers) {
 }
 
 TEST_F(StudyTest, NetworksThatHardlyMoveLeaveFiniteNumbers) {
-  for (const Study study : kAllStudies) {
+  for (const Study study : kNetworkStudies) {
     StudyProblem problem = tiny_problem(study);
     problem.options.network.learning_rate = 1e-200;
     expect_sound(run_study(world, problem, silent_monitor()));
@@ -437,7 +440,7 @@ TEST_F(StudyTest, NumbersBeyondThePrecisionAreAnError) {
 }
 
 TEST_F(StudyTest, StopsOnAllRanks) {
-  for (const Study study : kAllStudies) {
+  for (const Study study : kNetworkStudies) {
     for (const int question : {0, 1, 3, 7}) {
       const StudyProblem problem = tiny_problem(study);
       StopAtQuestion monitor(question);
@@ -473,7 +476,7 @@ class Steps : public Monitor {
 
 // Networks of the default studies take minutes each.
 TEST_F(StudyTest, ProgressGrowsWhileANetworkIsTrained) {
-  for (const Study study : kAllStudies) {
+  for (const Study study : kNetworkStudies) {
     StudyProblem problem = tiny_problem(study);
     problem.options.network.steps = 20;
     Steps monitor;
@@ -534,7 +537,7 @@ struct Refusal {
 
 TEST(CheckStudyTest, RefusesWhatAStudyCannotBeMadeOf) {
   const DataShape good{6, 4, 2, 1};
-  for (const Study study : kAllStudies) {
+  for (const Study study : kNetworkStudies) {
     EXPECT_NO_THROW(check_study(tiny_problem(study).options, good));
   }
   const Refusal refusals[] = {
@@ -580,14 +583,14 @@ TEST(CheckStudyTest, RefusesWhatAStudyCannotBeMadeOf) {
 TEST(StudyBytesTest, GrowWithEverySizeAndNeverOverflow) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
   const DataShape shape{6, 4, 2, 1};
-  for (const Study study : kAllStudies) {
+  for (const Study study : kNetworkStudies) {
     const StudyProblem problem = tiny_problem(study);
     const auto bytes = [&](const auto& change) {
       ExperimentOptions options = problem.options;
       Architecture architecture = problem.architecture;
       DataShape changed = shape;
       change(options, architecture, changed);
-      return study_bytes(options, architecture, changed);
+      return study_bytes(options, architecture, changed, 1);
     };
     const std::int64_t tiny = bytes([](auto&, auto&, auto&) {});
     EXPECT_GT(tiny, 0);
@@ -615,7 +618,7 @@ TEST(StudyBytesTest, GrowWithEverySizeAndNeverOverflow) {
   }
   ExperimentOptions options = tiny_problem(Study::principal_components).options;
   options.network.steps = kMost;
-  EXPECT_EQ(study_bytes(options, tiny_problem(options.study).architecture, shape), kMost);
+  EXPECT_EQ(study_bytes(options, tiny_problem(options.study).architecture, shape, 1), kMost);
 }
 
 }  // namespace

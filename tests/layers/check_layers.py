@@ -23,7 +23,7 @@ ALLOWED = {
     "finite": {"base", "kernel", "dist", "linalg"},
     "regression": {"base", "dist", "linalg"},
     "dynamics": {"base", "dist", "linalg", "spectrum"},
-    "experiment": {"base", "kernel", "dist", "io", "linalg", "data", "gram", "finite", "dynamics"},
+    "experiment": {"base", "kernel", "dist", "io", "linalg", "data", "gram", "finite", "regression", "spectrum", "dynamics"},
     # The configuration fills the option structs of the modules below and calls none of them.
     "config": {
         "base",

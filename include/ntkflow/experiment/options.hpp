@@ -3,10 +3,56 @@
 #include <cstdint>
 #include <vector>
 
+#include <ntkflow/kernel/architecture.hpp>
+
 namespace ntkflow {
 
 /// The named studies of `ntkflow experiment`.
-enum class Study { kernel_convergence, gaussian_limit, principal_components, width_scaling };
+enum class Study {
+  kernel_convergence,
+  gaussian_limit,
+  principal_components,
+  width_scaling,
+  boolean_cube,
+  sphere,
+  learning_rate,
+  early_stopping,
+  sample_complexity,
+  descent,
+  finite_width_bound,
+  depth,
+};
+
+/// What a study is made from, and so which tables its configuration has.
+struct StudyNeeds {
+  bool data = true;      ///< [data]; a study without makes its own samples, or needs none
+  bool networks = true;  ///< [network]: ensembles of finite networks, and [kernel] is their NTK
+  bool training = true;  ///< of these networks: [network] says how long and how fast
+  bool kernels = false;  ///< several kernels, experiment.kernels, in place of [kernel]
+};
+constexpr StudyNeeds needs(Study study) {
+  switch (study) {
+    case Study::boolean_cube:
+    case Study::sphere:
+      return {.data = false, .networks = false, .training = false, .kernels = true};
+    case Study::sample_complexity:
+      return {.data = false, .networks = false, .training = false};
+    case Study::learning_rate:
+    case Study::early_stopping:
+      return {.networks = false, .training = false};
+    case Study::depth:
+      return {.networks = false, .training = false, .kernels = true};
+    case Study::finite_width_bound:
+      return {.training = false};
+    case Study::kernel_convergence:
+    case Study::gaussian_limit:
+    case Study::principal_components:
+    case Study::width_scaling:
+    case Study::descent:
+      break;
+  }
+  return {};
+}
 
 /// Whether a study draws curves over the unit circle.
 constexpr bool draws_curves(Study study) {
@@ -35,7 +81,8 @@ struct NetworkOptions {
 
 struct ExperimentOptions {
   Study study = Study::kernel_convergence;
-  NetworkOptions network;
+  NetworkOptions network;                           ///< where the study needs networks
+  std::vector<Architecture> kernels;                ///< that the study compares, each of any depth
   std::int64_t points = 101;                        ///< on the circle, where curves are drawn
   std::vector<double> quantiles = {0.1, 0.5, 0.9};  ///< gaussian-limit: ascending, inside (0, 1)
   std::int64_t component = 2;  ///< principal-components: which one is learned, from 1

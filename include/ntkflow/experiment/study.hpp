@@ -16,13 +16,17 @@
 
 namespace ntkflow {
 
-/// What a study is about. Samples are whole on every rank.
+/// What a study is about. Samples are whole on every rank; a study without [data] has none.
 struct StudyProblem {
   ExperimentOptions options;
-  Architecture architecture;
-  Matrix<double> x;       ///< training inputs [d x N]
-  Matrix<double> y;       ///< training targets [N x C]
-  Matrix<double> test_x;  ///< [d x M], or empty
+  Architecture architecture;          ///< of [kernel]
+  KernelType type = KernelType::ntk;  ///< likewise
+  Matrix<double> x;                   ///< training inputs [d x N]
+  Matrix<double> y;                   ///< training targets [N x C]
+  std::vector<std::int64_t> label;    ///< N classes, where there are classes
+  Matrix<double> test_x;              ///< [d x M], or empty
+  Matrix<double> test_y;              ///< [M x C]
+  std::vector<std::int64_t> test_label;
 };
 
 /// A statement of the theory that a study checks: |value - expected| <= tolerance.
@@ -49,6 +53,12 @@ struct StudyData {
   std::vector<double> values;
 };
 
+/// A data set of names, as of the kernels along an axis.
+struct StudyNames {
+  DatasetInfo info;
+  std::vector<std::string> values;
+};
+
 struct StudyAttribute {
   std::string object;
   std::string name;
@@ -59,10 +69,10 @@ struct StudyAttribute {
 struct StudyResult {
   std::vector<StudyAxis> axes;
   std::vector<StudyData> data;
+  std::vector<StudyNames> names;
   std::vector<StudyAttribute> attributes;
   std::vector<Claim> claims;
-  std::vector<std::string> lines;       ///< for the screen
-  std::vector<std::string> quantities;  ///< names along /experiment/quantity, if there is one
+  std::vector<std::string> lines;  ///< for the screen
   /// For each width and draw the step after which the network had diverged, -1: none.
   std::vector<std::int64_t> diverged_at;
 };
@@ -73,13 +83,16 @@ void check_study(const ExperimentOptions& options, const DataShape& shape);
 
 /// Memory that the study takes on a rank, at most; the largest integer where it would be beyond
 /// all bounds. Local.
+/// @param ranks  that share the matrices of studies without networks
 std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& architecture,
-                         const DataShape& shape);
+                         const DataShape& shape, int ranks);
 
-/// What is recorded of the networks, in the result file. Local.
-std::int64_t study_file_bytes(const ExperimentOptions& options);
+/// What is recorded in the result file. Local.
+std::int64_t study_file_bytes(const ExperimentOptions& options, const Architecture& architecture,
+                              const DataShape& shape);
 
-/// Floating-point operations of training all networks. Local.
+/// Floating-point operations of the study: of training all networks, where there are networks.
+/// Local.
 double study_flop(const ExperimentOptions& options, const Architecture& architecture,
                   const DataShape& shape);
 
@@ -87,8 +100,9 @@ double study_flop(const ExperimentOptions& options, const Architecture& architec
 /// lambda_max of Theta / N on the training inputs. Local, the same on all ranks.
 double stable_learning_rate(const StudyProblem& problem);
 
-/// Trains the networks, each on one rank, and compares them with their limit. The result does not
-/// depend on the number of ranks. Collective over comm. Throws InterruptedError when the monitor
+/// Makes the study. Networks are trained each on one rank, and what is found of them does not
+/// depend on the number of ranks; large kernel matrices are shared, and what is found from these
+/// depends on it in rounding only. Collective over comm. Throws InterruptedError when the monitor
 /// asks to stop, ResourceError when memory is short, NumericalError where numbers of the result
 /// would not be finite, all on all ranks, RemoteError on those that learn it from others.
 StudyResult run_study(const Communicator& comm, const StudyProblem& problem, Monitor& monitor);
