@@ -1,5 +1,6 @@
 #include "kernel_attributes.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include <fmt/format.h>
@@ -52,11 +53,40 @@ void write_activation(ResultFile& file, const ActivationSpec& activation) {
   }
 }
 
+void write_named_kernel(ResultFile& file, const NamedKernel& kernel) {
+  file.attribute(kGroup, "type", kernel.name);
+  const auto parameters = kernel_parameters(kernel.name);
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    const double value = kernel.parameters[k];
+    file.attribute(
+        kGroup, parameters[k].name,
+        parameters[k].is_integer ? Attribute(static_cast<std::int64_t>(value)) : Attribute(value));
+  }
+}
+
+KernelOptions read_named_kernel(const Hdf5Reader& file, const std::string& name) {
+  NamedKernel kernel{name, {}};
+  for (const KernelParameter& parameter : kernel_parameters(name)) {
+    kernel.parameters.push_back(
+        parameter.is_integer
+            ? static_cast<double>(required<std::int64_t>(file, kGroup, parameter.name))
+            : required<double>(file, kGroup, parameter.name));
+  }
+  if (const std::string problem = check_named_kernel(kernel); !problem.empty()) {
+    throw DataError("the file describes an impossible kernel: " + problem);
+  }
+  return {KernelType::nngp, architecture_of(kernel), EvaluationPath::automatic, kernel};
+}
+
 }  // namespace
 
-void write_kernel_attributes(ResultFile& file, const StoredKernel& kernel) {
-  const auto& [type, architecture] = kernel;
-  const bool is_ntk = type == KernelType::ntk;
+void write_kernel_attributes(ResultFile& file, const KernelOptions& kernel) {
+  if (kernel.named) {
+    write_named_kernel(file, *kernel.named);
+    return;
+  }
+  const Architecture& architecture = kernel.architecture;
+  const bool is_ntk = kernel.type == KernelType::ntk;
   const bool is_plain = architecture.first_layer == FirstLayer::plain;
   file.attribute(kGroup, "type", std::string((is_ntk ? kNtk : kNngp).first));
   write_activation(file, architecture.activation);
@@ -71,11 +101,14 @@ void write_evaluation(ResultFile& file, const KernelEvaluator<double>& evaluator
   file.attribute(kGroup, "evaluation_error", evaluator.error());
 }
 
-std::string describe_kernel(KernelType type, const KernelEvaluator<double>& evaluator) {
-  const Architecture& architecture = evaluator.architecture();
-  return fmt::format(
-      "kernel  {} of {}, depth {}: {}", (type == KernelType::ntk ? kNtk : kNngp).first,
-      activation_toml(architecture.activation), architecture.depth, evaluator.description());
+std::string describe_kernel(const KernelOptions& kernel, const KernelEvaluator<double>& evaluator) {
+  if (kernel.named) {
+    return fmt::format("kernel  {}: {}", named_kernel_text(*kernel.named), evaluator.description());
+  }
+  return fmt::format("kernel  {} of {}, depth {}: {}",
+                     (kernel.type == KernelType::ntk ? kNtk : kNngp).first,
+                     activation_toml(kernel.architecture.activation), kernel.architecture.depth,
+                     evaluator.description());
 }
 
 ActivationSpec read_activation_attributes(const Hdf5Reader& file) {
@@ -100,8 +133,13 @@ ActivationSpec read_activation_attributes(const Hdf5Reader& file) {
   return activation;
 }
 
-StoredKernel read_kernel_attributes(const Hdf5Reader& file) {
-  StoredKernel kernel;
+KernelOptions read_kernel_attributes(const Hdf5Reader& file) {
+  const auto type = required<std::string>(file, kGroup, "type");
+  const auto names = named_kernels();
+  if (std::find(names.begin(), names.end(), type) != names.end()) {
+    return read_named_kernel(file, type);
+  }
+  KernelOptions kernel;
   Architecture& architecture = kernel.architecture;
   kernel.type = one_of(file, "type", kNtk, kNngp);
   architecture.activation = read_activation_attributes(file);

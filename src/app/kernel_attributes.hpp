@@ -9,30 +9,25 @@
 #include <ntkflow/io/result_file.hpp>
 #include <ntkflow/kernel/kernel_evaluator.hpp>
 
-// The attributes of /kernel, as `run` writes them and `predict` and `show` read them. The
-// activation's are `activation`, its name; `activation_<parameter>`, a scalar for a number and
-// one-dimensional for a list; and `activation_expression`, the text of an expression.
+// The attributes of /kernel, as `run` writes them and `predict` and `show` read them. A named
+// kernel has its name as `type` and each of its parameters. Of a network's kernels the activation's
+// are `activation`, its name; `activation_<parameter>`, a scalar for a number and one-dimensional
+// for a list; and `activation_expression`, the text of an expression.
 namespace ntkflow::app {
 
 inline constexpr const char* kActivationAttribute = "activation";
 
-/// A kernel that a file describes.
-struct StoredKernel {
-  KernelType type = KernelType::ntk;
-  Architecture architecture;
-};
-
-/// Collective.
-void write_kernel_attributes(ResultFile& file, const StoredKernel& kernel);
+/// All but how it is evaluated. Collective.
+void write_kernel_attributes(ResultFile& file, const KernelOptions& kernel);
 
 /// evaluation_path and evaluation_error. Collective.
 void write_evaluation(ResultFile& file, const KernelEvaluator<double>& evaluator);
 
 /// The kernel and how it is evaluated, as a line of the log. Local.
-std::string describe_kernel(KernelType type, const KernelEvaluator<double>& evaluator);
+std::string describe_kernel(const KernelOptions& kernel, const KernelEvaluator<double>& evaluator);
 
 /// Local. Throws DataError when an attribute is missing, of another type or impossible.
-StoredKernel read_kernel_attributes(const Hdf5Reader& file);
+KernelOptions read_kernel_attributes(const Hdf5Reader& file);
 
 /// The activation alone, whether it is possible or not. Local. Throws DataError when an attribute
 /// is missing or of another type.

@@ -29,7 +29,7 @@ namespace {
 
 /// What a model file says beside its arrays.
 struct Model {
-  StoredKernel kernel;
+  KernelOptions kernel;
   Preprocessor preprocessor;
   std::string input_format;
   bool has_classes = false;
@@ -198,7 +198,7 @@ void predict(const Communicator& comm, const CommandLine& line) {
             fresh = std::make_shared<const KernelSamples<double>>(*evaluator, std::move(fresh_x));
           });
         });
-    report.line(describe_kernel(model.kernel.type, *evaluator));
+    report.line(describe_kernel(model.kernel, *evaluator));
     const KernelMatrix<double> kernel(grid, evaluator, model.kernel.type, rows, train, cols, fresh);
     const double pairs = static_cast<double>(model.train_size) * static_cast<double>(m);
     const Matrix<double> prediction =

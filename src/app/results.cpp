@@ -161,8 +161,7 @@ void write_problem(ResultFile& file, const Problem& problem, const std::string& 
                    problem.threads);
   file.attribute("/", "config", problem.config.effective_toml);
   write_data(file, *problem.dataset);
-  const KernelOptions& kernel = problem.config.kernel;
-  write_kernel_attributes(file, {kernel.type, kernel.architecture});
+  write_kernel_attributes(file, problem.config.kernel);
 }
 
 void write_kernel_matrices(ResultFile& file, const KernelMatrix<double>& train,

@@ -163,7 +163,7 @@ void load_samples(const Problem& problem, Report& report, ResultFile& file,
       test.emplace(load_test_kernel(problem, training));
     }
   });
-  report.line(describe_kernel(problem.config.kernel.type, *training.evaluator));
+  report.line(describe_kernel(problem.config.kernel, *training.evaluator));
   write_evaluation(file, *training.evaluator);
 }
 

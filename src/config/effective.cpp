@@ -127,9 +127,26 @@ void write_data(Writer& out, const DataOptions& data) {
   }
 }
 
+void write_named_kernel(Writer& out, const NamedKernel& kernel) {
+  out.value("type", kernel.name);
+  const auto parameters = kernel_parameters(kernel.name);
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    const double value = kernel.parameters[k];
+    if (parameters[k].is_integer) {
+      out.value(parameters[k].name, static_cast<std::int64_t>(value));
+    } else {
+      out.value(parameters[k].name, value);
+    }
+  }
+}
+
 void write_kernel(Writer& out, const KernelOptions& kernel) {
   const Architecture& architecture = kernel.architecture;
   out.table("kernel");
+  if (kernel.named) {
+    write_named_kernel(out, *kernel.named);
+    return;
+  }
   out.name("type", kKernelTypes, kernel.type);
   out.raw("activation", activation_toml(architecture.activation));
   out.value("depth", architecture.depth);
@@ -287,6 +304,15 @@ std::string effective_toml(const RunConfig& run, const TimeGrids& grids) {
 }  // namespace ntkflow::config
 
 namespace ntkflow {
+
+std::string named_kernel_text(const NamedKernel& kernel) {
+  std::string text = kernel.name;
+  const auto parameters = kernel_parameters(kernel.name);
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    text += fmt::format(", {} {}", parameters[k].name, kernel.parameters[k]);
+  }
+  return text;
+}
 
 std::string activation_toml(const ActivationSpec& activation) {
   const bool is_expression = activation.name == config::kExpression;

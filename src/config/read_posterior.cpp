@@ -29,7 +29,7 @@ PosteriorTable read_posterior(const TableReader& posterior, KernelType kernel) {
       training.value_or(kernel == KernelType::ntk ? TrainedLayers::all : TrainedLayers::last);
   if (kernel == KernelType::nngp && training == TrainedLayers::all) {
     posterior.complain("training",
-                       "training all layers moves f_t by the NTK, and kernel.type is \"nngp\"; "
+                       "training all layers moves f_t by the NTK, and kernel.type is another; "
                        "allowed: \"last_layer\", or kernel.type = \"ntk\"");
   }
   options.covariance = posterior.boolean("covariance").value_or(options.covariance);

@@ -96,7 +96,7 @@ void check_study(const RunConfig& run, const TableReader& kernel, const TableRea
   if (run.kernel.type != KernelType::ntk) {
     kernel.complain("type", "networks are trained in all layers; allowed: \"ntk\"");
   }
-  if (run.kernel.architecture.depth < 2) {
+  if (run.kernel.architecture.depth < 2 && !run.kernel.named) {
     kernel.complain("depth",
                     "a network of one layer has no hidden units, so that no width brings it "
                     "nearer to its limit; allowed: an integer >= 2");
@@ -110,6 +110,13 @@ void check_together(const RunConfig& run, const TableReader& output, const Table
         "times",
         "the law of f_t is that at the test points, and [data] has no test set; give "
         "data.test, or data.test_size of synthetic data");
+  }
+  if (run.output.gram_depths && run.kernel.named && run.kernel.named->name != "arccos") {
+    output.complain(
+        "gram_depths",
+        fmt::format("the kernel of type = \"{}\" has no depths; set it to false, and gram "
+                    "= true for the kernel itself",
+                    run.kernel.named->name));
   }
   if (run.output.model && !run.regression) {
     output.complain("model",

@@ -65,7 +65,9 @@ std::vector<TableSpec> make_schema() {
         {"classes", "an integer from 1 to 1000000",
          "number of classes; absent: the largest training label plus one"}}},
       {"kernel",
-       {{"type", one_of(kKernelTypes), "Neural Tangent Kernel or Gaussian-process covariance"},
+       {{"type", quoted_alternatives(kernel_types()),
+         "Neural Tangent Kernel or Gaussian-process covariance of a network, or a kernel to "
+         "compare"},
         {"activation", activation_choices(),
          "the network's activation function, with its parameters"},
         {"depth", "an integer >= 1", "number of affine layers, so depth - 1 hidden ones"},
@@ -73,6 +75,11 @@ std::vector<TableSpec> make_schema() {
         {"bias_variance", "a finite number >= 0", "sigma_b^2 = beta^2"},
         {"preset", one_of(kPresets),
          "instead of the variances: 1 and 0.01, or Arora et al.'s scaling"},
+        {"offset", "a finite number from 0 to 1e6", "polynomial: c in (c + x.x'/d)^degree"},
+        {"degree", "an integer from 1 to 100", "polynomial: the power"},
+        {"length_scale", "a finite number from 1e-6 to 1e6",
+         "rbf, laplace: l in exp(-r^2 / (2 l^2)), exp(-r / l); r^2 = |x - x'|^2 / d"},
+        {"order", "an integer from 0 to 5", "arccos: n in |x|^n |x'|^n J_n(theta) / pi"},
         {"evaluation", one_of(kEvaluationPaths), "how the kernel is computed"}}},
       {"regression",
        {{"ridge", "a finite number >= 0", "added to the diagonal of the kernel matrix"},
@@ -193,6 +200,14 @@ std::string_view why_unavailable(std::string_view key, std::string_view value) {
         return candidate.key == key && candidate.value == value;
       });
   return found == kUnavailable.end() ? std::string_view{} : found->why;
+}
+
+std::vector<std::string> kernel_types() {
+  std::vector<std::string> names = all_names(kKernelTypes);
+  for (const std::string& name : named_kernels()) {
+    names.push_back(name);
+  }
+  return names;
 }
 
 std::vector<std::string> named_activations() {

@@ -38,6 +38,9 @@ std::string_view why_unavailable(std::string_view key, std::string_view value);
 /// What the kernel calls an activation that is given as text.
 inline constexpr std::string_view kExpression = "expression";
 
+/// What kernel.type may be: a kernel of a network or a named one. Local.
+std::vector<std::string> kernel_types();
+
 /// The activations that a configuration can name: all but kExpression. Local.
 std::vector<std::string> named_activations();
 

@@ -28,6 +28,7 @@ struct Entry {
   EntryKind kind;
   int index;                ///< in the list of its kind
   std::string_view no_ntk;  ///< why it has no NTK; empty: it has one
+  bool is_kernel_only = false;
 };
 
 template <class Activation>
@@ -39,16 +40,24 @@ constexpr std::string_view no_ntk() {
   }
 }
 
+template <class Activation>
+constexpr bool is_kernel_only() {
+  return requires {
+    Activation::kIsKernelOnly;
+  };
+}
+
 template <class... Activations>
 std::vector<Entry> make_entries(ActivationList<Activations...> /*list*/) {
   int index = 0;
   std::vector<Entry> all = {Entry{Activations::kName, Activations::kParameters,
-                                  EntryKind::closed_form, index++, no_ntk<Activations>()}...};
+                                  EntryKind::closed_form, index++, no_ntk<Activations>(),
+                                  is_kernel_only<Activations>()}...};
   index = 0;
   for (const NumericalEntry& entry : numerical_entries()) {
-    all.push_back({entry.name, entry.rules, EntryKind::numerical, index++, {}});
+    all.push_back({entry.name, entry.rules, EntryKind::numerical, index++, {}, false});
   }
-  all.push_back({"expression", kExpressionRules, EntryKind::expression, 0, {}});
+  all.push_back({"expression", kExpressionRules, EntryKind::expression, 0, {}, false});
   return all;
 }
 
@@ -180,9 +189,16 @@ std::string check_expression(const ActivationSpec& spec) {
 std::vector<std::string> activation_names() {
   std::vector<std::string> names;
   for (const Entry& entry : entries()) {
-    names.emplace_back(entry.name);
+    if (!entry.is_kernel_only) {
+      names.emplace_back(entry.name);
+    }
   }
   return names;
+}
+
+bool is_kernel_only(const std::string& name) {
+  const Entry* entry = find_entry(name);
+  return entry != nullptr && entry->is_kernel_only;
 }
 
 std::vector<ActivationParameter> activation_parameters(const std::string& name) {
@@ -210,7 +226,7 @@ std::string check_activation(const ActivationSpec& spec) {
   const Entry* entry = find_entry(spec.name);
   if (entry == nullptr) {
     return "unknown activation '" + spec.name + "'; known are " +
-           join(entries(), [](const Entry& known) { return known.name; });
+           join(activation_names(), [](const std::string& known) { return known; });
   }
   std::string problem = check_parameters(spec, entry->rules);
   if (problem.empty() && entry->kind == EntryKind::expression) {

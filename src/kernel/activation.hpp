@@ -73,6 +73,9 @@ struct PreparedActivation {
 /// Local. `spec` must be valid.
 PreparedActivation prepare(const ActivationSpec& spec);
 
+/// Whether no activation of this name can be asked for: its dual serves a named kernel. Local.
+bool is_kernel_only(const std::string& name);
+
 /// The problem of a spec under the rules of its activation as one sentence, or empty. Local.
 std::string check_parameters(const ActivationSpec& spec, std::span<const ParameterRule> rules);
 

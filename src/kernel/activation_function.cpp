@@ -125,8 +125,11 @@ void apply_all(const Activation& activation, std::span<Real> x, Real* slope) {
 
 template <class Real>
 void apply_closed(const PreparedActivation& prepared, std::span<Real> x, Real* slope) {
-  visit_activation(Activations(), prepared,
-                   [&](const auto& activation) { apply_all(activation, x, slope); });
+  visit_activation(Activations(), prepared, [&]<class Known>(const Known& activation) {
+    if constexpr (!requires { Known::kIsKernelOnly; }) {
+      apply_all(activation, x, slope);
+    }
+  });
 }
 
 void closed_f32(const PreparedActivation& prepared, std::span<float> x, float* slope) {
@@ -191,7 +194,9 @@ Real* slope_target(std::span<Real> x, std::span<Real> slope) {
 }  // namespace
 
 ActivationFunction::ActivationFunction(const ActivationSpec& spec)
-    : form_(std::make_shared<const Form>(Form{prepare(spec), kind_of(spec)})) {}
+    : form_(std::make_shared<const Form>(Form{prepare(spec), kind_of(spec)})) {
+  NTKFLOW_EXPECTS(!is_kernel_only(spec.name), spec.name);
+}
 
 ActivationFunction::Jet ActivationFunction::jet(double x) const {
   Jet result{x, 0.0};

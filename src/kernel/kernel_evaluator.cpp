@@ -55,7 +55,7 @@ void check_variance(Real variance, int layer, int depth) {
     text << "the kernel of a sample with itself is " << variance << " at layer " << layer << " of "
          << depth << ", outside of what " << (sizeof(Real) == sizeof(float) ? "single" : "double")
          << " precision can multiply (" << smallest << " to " << largest
-         << "); change kernel.weight_variance or rescale the inputs";
+         << "); rescale the inputs, or change kernel.weight_variance or kernel.depth";
     throw NumericalError(text.str());
   }
 }
@@ -78,6 +78,13 @@ void for_each_variance(const Architecture& architecture, const PreparedActivatio
     const auto [f, g] = scalar_diagonal(activation, q);
     if (!std::isfinite(f)) {
       std::ostringstream text;
+      if (is_kernel_only(architecture.activation.name)) {
+        text << "the kernel of a sample with itself overflows "
+             << (sizeof(Real) == sizeof(float) ? "single" : "double")
+             << " precision where |x|^2/d is " << q
+             << "; lower the kernel's parameters or rescale the inputs";
+        throw NumericalError(text.str());
+      }
       text << "activation '" << architecture.activation.name
            << "' has no finite second moment at layer " << layer << " of " << depth
            << ", where the variance of its input has reached " << q
@@ -237,8 +244,9 @@ void KernelEvaluator<Real>::Implementation::choose_path(EvaluationPath wanted) {
   description = path == EvaluationPath::layered ? "layer by layer, closed forms"
                                                 : "pair by pair in scalar code, closed forms";
   if (!activation.numerical) {
-    if (path == EvaluationPath::layered && has_slow_textbook(activation) &&
-        std::isfinite(norms.largest)) {
+    const bool may_lose_digits =
+        has_slow_textbook(activation) || is_kernel_only(architecture.activation.name);
+    if (path == EvaluationPath::layered && may_lose_digits && std::isfinite(norms.largest)) {
       error = std::max(error, layered_error());
       description += ", error bound " + quoted_error(error);
     }
@@ -259,8 +267,8 @@ void KernelEvaluator<Real>::Implementation::choose_path(EvaluationPath wanted) {
   description += quoted_error(error);
 }
 
-/// Sums of tails over kinks lose digits as variances grow: compares both kernels with the scalar
-/// reference at the largest norm, away from correlation 1 and -1.
+/// Sums of tails over kinks lose digits as variances grow, and powers with their degree: compares
+/// both kernels with the scalar reference at the largest norm, away from correlation 1 and -1.
 template <class Real>
 double KernelEvaluator<Real>::Implementation::layered_error() const {
   constexpr std::int64_t kPairs = 15;

@@ -62,9 +62,10 @@ void for_each_near_depth(const Architecture& architecture, const PreparedActivat
                          const std::function<void(int, KernelPair)>& visit) {
   const double weight = architecture.weight_variance;
   NearLayer layer = first;
-  double ntk = layer.c();
+  double c = layer.c();
+  double ntk = c;
   for (int step = 1;; ++step) {
-    visit(step, {layer.c(), ntk});
+    visit(step, {c, ntk});
     if (step == depth) {
       return;
     }
@@ -75,7 +76,8 @@ void for_each_near_depth(const Architecture& architecture, const PreparedActivat
     const double bound = std::sqrt(f1 * f2);
     const double gap = duals.gap < 0.01 * bound ? duals.gap : bound - std::abs(duals.f);
     layer = affine(weight, architecture.bias_variance, f1, f2, duals.f < 0.0 ? -1.0 : 1.0, gap);
-    ntk = layer.c() + weight * duals.g * ntk;
+    c = weight * duals.f + architecture.bias_variance;  // of a small F the gap has lost digits
+    ntk = c + weight * duals.g * ntk;
   }
 }
 

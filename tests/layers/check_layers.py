@@ -32,6 +32,7 @@ ALLOWED = {
         "dynamics/options.hpp",
         "experiment/options.hpp",
         "kernel/architecture.hpp",
+        "kernel/named_kernel.hpp",
         "linalg/options.hpp",
         "regression/options.hpp",
         "spectrum/options.hpp",

@@ -11,6 +11,7 @@
 #include <ntkflow/dynamics/options.hpp>
 #include <ntkflow/experiment/options.hpp>
 #include <ntkflow/kernel/architecture.hpp>
+#include <ntkflow/kernel/named_kernel.hpp>
 #include <ntkflow/regression/options.hpp>
 #include <ntkflow/spectrum/options.hpp>
 
@@ -20,6 +21,7 @@ struct KernelOptions {
   KernelType type = KernelType::ntk;
   Architecture architecture;
   EvaluationPath evaluation = EvaluationPath::automatic;
+  std::optional<NamedKernel> named{};  ///< whose architecture this is, type nngp; absent: a network
 };
 
 struct OutputOptions {
@@ -72,6 +74,9 @@ RunConfig parse_config(const ConfigSource& source);
 /// An activation as a configuration would write it on one line: "relu", or the table of a name or
 /// an expression with its parameters. Reading it again gives the same spec. Local.
 std::string activation_toml(const ActivationSpec& activation);
+
+/// A named kernel on one line: "rbf, length_scale 0.5". Local.
+std::string named_kernel_text(const NamedKernel& kernel);
 
 /// Names of all studies, and of one. Local.
 std::vector<std::string> study_names();

@@ -18,10 +18,16 @@
 //   kIsHomogeneous       s(r x) = r^n s(x) for an n and all r > 0
 //   kNoNtk               why the derivative covariance, and with it the NTK, does not exist
 //   kTextbookIntegrates  textbook is slow, and near takes tens of microseconds
+//   kIsKernelOnly        a dual function that no activation is asked for: it serves a kernel of
+//                        named_kernel.hpp, has no apply and kNoNtk, and a configuration cannot name
+//                        it as an activation
 //   near(q1, q2, c_sign, gap)  (scalar.hpp's double only) for activations with a kink: the duals,
 //   and how far F
 //                        stays from its own bound, from gap = sqrt(q1 q2) - |c|, which c itself has
 //                        lost to rounding where gap is small. See NearDuals
+
+inline constexpr std::string_view kNoNetwork =
+    "it serves a kernel that comes without a network, and so without an NTK";
 
 // What other files build on first.
 #include "activations/polynomial_base.inl"
@@ -43,7 +49,9 @@
 #include "activations/hard_tanh.inl"
 #include "activations/hermite.inl"
 #include "activations/identity.inl"
+#include "activations/laplace.inl"
 #include "activations/leaky_relu.inl"
+#include "activations/offset_power.inl"
 #include "activations/polynomial.inl"
 #include "activations/rbf.inl"
 #include "activations/rectified_monomial.inl"
@@ -75,4 +83,6 @@ using Activations = ActivationList<  //
     Cos,                             //
     Monomial,                        //
     Polynomial,                      //
-    Hermite>;
+    Hermite,                         //
+    OffsetPower,                     //
+    Laplace>;

@@ -2,7 +2,7 @@
 /// function as its dual. Rahimi, Recht (2007).
 struct Rbf {
   static constexpr std::string_view kName = "rbf";
-  static constexpr std::array<ParameterRule, 1> kParameters{{{"gamma", 1.0, 1e-6, 1e6}}};
+  static constexpr std::array<ParameterRule, 1> kParameters{{{"gamma", 1.0, 1e-13, 1e12}}};
   explicit Rbf(const ParameterValues& values) : gamma(values[0][0]) {}
 
   /// F = exp(-gamma (q1 + q2 - 2 c)), G = 2 gamma F.
