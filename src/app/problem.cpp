@@ -15,6 +15,7 @@
 
 #include <ntkflow/base/hash.hpp>
 #include <ntkflow/dist/collectively.hpp>
+#include <ntkflow/dynamics/training_rule.hpp>
 #include <ntkflow/io/result_file.hpp>
 #include <ntkflow/linalg/local.hpp>
 
@@ -259,6 +260,11 @@ Problem prepare(const Communicator& comm, const CommandLine& line, PlannedComman
                           format_bytes(static_cast<double>(memory.bytes)),
                           problem.plan.peak_stage().stage));
 
+  if (const auto& dynamics = problem.config.dynamics;
+      dynamics && dynamics->time_unit == TimeUnit::inverse_lambda_max) {
+    // In this unit no kernel matrix makes the rate stable; a ridge only adds to lambda_max.
+    require_stable(*dynamics, training_rule(*dynamics, 1.0), 1.0);
+  }
   if (command == PlannedCommand::run && !problem.config.regression && !problem.config.dynamics &&
       !problem.config.posterior && !problem.config.spectrum && !problem.config.output.gram &&
       !problem.config.output.gram_depths) {

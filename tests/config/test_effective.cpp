@@ -63,7 +63,14 @@ std::vector<std::string> samples() {
   labels.data =
       "format = \"hdf5\"\ntrain = { inputs = \"a.h5:/x\", targets = \"a.h5:/y\" }\n"
       "targets = { encoding = \"class_index\" }\n";
-  return {files.text(), columns.text(), generated.text(), cube.text(), labels.text()};
+  labels.more =
+      "[dynamics]\noptimizer = \"heavy_ball\"\nsteps = { start = 1, stop = 1e9, count = 40 }\n"
+      "learning_rate = 0.1\nmomentum = 0.30000000000000004\n";
+  ConfigText steps;
+  steps.more =
+      "[dynamics]\noptimizer = \"gradient_descent\"\nsteps = [0, 3, 1000000000]\n"
+      "time_unit = \"absolute\"\nlearning_rate = 1e300\nunstable = \"run\"\n";
+  return {files.text(), columns.text(), generated.text(), cube.text(), labels.text(), steps.text()};
 }
 
 TEST(EffectiveTest, ReadsBackAsTheSameRun) {
@@ -143,6 +150,7 @@ TEST(EffectiveTest, PrintsDefaults) {
             "solver = \"cholesky\"\n"
             "\n"
             "[dynamics]\n"
+            "optimizer = \"flow\"\n"
             "times = { start = 1.0, stop = 1000000.0, count = 25, spacing = \"log\" }\n"
             "time_unit = \"inverse_lambda_max\"\n"
             "method = \"spectral\"\n"
