@@ -149,7 +149,13 @@ RunConfig read_config(const Communicator& comm, const CommandLine& line) {
   });
   std::string effective = config.effective_toml;
   comm.broadcast(effective, 0);
-  collectively(comm, [&] { config = parse_config({effective, "", {}, std::nullopt, purpose}); });
+  collectively(comm, [&] {
+    config = parse_config({effective, "", {}, std::nullopt, purpose});
+    if (config.dynamics && config.dynamics->time_unit == TimeUnit::inverse_lambda_max) {
+      // In this unit the rate is stable for all kernel matrices or for none; a ridge makes it less.
+      require_stable(*config.dynamics, training_rule(*config.dynamics, 1.0), 1.0);
+    }
+  });
   const auto hash = static_cast<std::int64_t>(hash_text(config.effective_toml));
   NTKFLOW_EXPECTS(comm.min(hash) == comm.max(hash), hash);
   return config;
@@ -260,11 +266,6 @@ Problem prepare(const Communicator& comm, const CommandLine& line, PlannedComman
                           format_bytes(static_cast<double>(memory.bytes)),
                           problem.plan.peak_stage().stage));
 
-  if (const auto& dynamics = problem.config.dynamics;
-      dynamics && dynamics->time_unit == TimeUnit::inverse_lambda_max) {
-    // In this unit no kernel matrix makes the rate stable; a ridge only adds to lambda_max.
-    require_stable(*dynamics, training_rule(*dynamics, 1.0), 1.0);
-  }
   if (command == PlannedCommand::run && !problem.config.regression && !problem.config.dynamics &&
       !problem.config.posterior && !problem.config.spectrum && !problem.config.output.gram &&
       !problem.config.output.gram_depths) {

@@ -76,24 +76,23 @@ class RulesTest(DescentCase):
     def test_every_rule_equals_its_loop(self):
         for optimizer, (rate, beta) in RULES.items():
             momentum = None if optimizer == "gradient_descent" else beta
-            for ridge, keys in ((0.0, {}), (0.01, {"method": '"krylov"'})):
-                for ranks in (None, 2):
-                    with self.subTest(optimizer=optimizer, ridge=ridge, ranks=ranks):
-                        result = self.dynamics_of(
-                            ranks, ridge, optimizer=f'"{optimizer}"', learning_rate=rate, momentum=momentum,
-                            steps=STEPS, **keys,
-                        )
-                        self.expect(result, optimizer, rate, beta, ridge, STEPS)
-                        attributes = result["attributes"]
-                        self.assertEqual(attributes["optimizer"], optimizer)
-                        self.assertEqual(attributes["unstable_modes"], 0)
-                        self.assertAlmostEqual(attributes["learning_rate"], rate / self.lambda_max, 9)
-                        limit = {"gradient_descent": 2, "heavy_ball": 3.8, "nesterov": 3.8 / 2.8}[optimizer]
-                        largest = self.lambda_max + ridge / self.N
-                        self.assertAlmostEqual(attributes["stable_learning_rate"], limit / largest, 9)
-                        self.assertEqual(attributes.get("momentum"), momentum)
-                        self.assertLessEqual(attributes["error_estimate"], BOUND)
-                        self.assertNotIn("diverges", result["warnings"])
+            for ridge, ranks, keys in ((0.0, 2, {}), (0.01, None, {"method": '"krylov"'})):
+                with self.subTest(optimizer=optimizer, ridge=ridge):
+                    result = self.dynamics_of(
+                        ranks, ridge, optimizer=f'"{optimizer}"', learning_rate=rate, momentum=momentum,
+                        steps=STEPS, **keys,
+                    )
+                    self.expect(result, optimizer, rate, beta, ridge, STEPS)
+                    attributes = result["attributes"]
+                    self.assertEqual(attributes["optimizer"], optimizer)
+                    self.assertEqual(attributes["unstable_modes"], 0)
+                    self.assertAlmostEqual(attributes["learning_rate"], rate / self.lambda_max, 9)
+                    limit = {"gradient_descent": 2, "heavy_ball": 3.8, "nesterov": 3.8 / 2.8}[optimizer]
+                    largest = self.lambda_max + ridge / self.N
+                    self.assertAlmostEqual(attributes["stable_learning_rate"], limit / largest, 9)
+                    self.assertEqual(attributes.get("momentum"), momentum)
+                    self.assertLessEqual(attributes["error_estimate"], BOUND)
+                    self.assertNotIn("diverges", result["warnings"])
         with self.assertRaises(AssertionError):  # another momentum is another answer
             self.expect(result, "nesterov", 1.3, 0.8, 0.01, STEPS)
 
@@ -138,6 +137,7 @@ class UnstableTest(DescentCase):
             config = self.config(dynamics=table(**keys, learning_rate=1.0001 * limit))
             self.assert_refused(["run", config], USAGE, f"{limit:.6g}", "dynamics.learning_rate")
             self.dynamics_of(**keys, learning_rate=0.9999 * limit)
+            (self.folder / "out.h5").unlink()
         # A ridge makes a rate unstable that the kernel matrix alone would not.
         ridge = 0.2 * self.N * self.lambda_max
         for method in ('"spectral"', '"krylov"'):
@@ -149,7 +149,8 @@ class UnstableTest(DescentCase):
         steps = [0, 1, 5, 30, 10**9]
         for optimizer, (_, beta) in RULES.items():
             rate = UNSTABLE[optimizer]
-            for method in ('"spectral"', '"krylov"'):
+            methods = ('"spectral"', '"krylov"') if beta == 0.0 else ('"krylov"',)
+            for method in methods:
                 with self.subTest(optimizer=optimizer, method=method):
                     result = self.dynamics_of(
                         2, optimizer=f'"{optimizer}"', learning_rate=rate, steps=steps, unstable='"run"', method=method

@@ -1,4 +1,4 @@
-"""Losses and accuracies along the flow."""
+"""Losses and accuracies over training."""
 
 from __future__ import annotations
 
