@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <ntkflow/base/numbers.hpp>
+#include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/dynamics/gradient_flow.hpp>
 #include <ntkflow/dynamics/krylov_flow.hpp>
 #include <ntkflow/linalg/refined_inverse.hpp>
@@ -62,6 +64,84 @@ void write_method(Run& run, const char* method) {
   }
 }
 
+/// As a configuration spells it.
+std::string optimizer_name(Optimizer optimizer) {
+  switch (optimizer) {
+    case Optimizer::flow:
+      return "flow";
+    case Optimizer::gradient_descent:
+      return "gradient_descent";
+    case Optimizer::heavy_ball:
+      return "heavy_ball";
+    case Optimizer::nesterov:
+      return "nesterov";
+  }
+  return {};
+}
+
+/// Writes the axes of the points, by what rule training moves between them, and whether that is
+/// stable.
+void write_rule(Run& run, const Flow& flow, const std::vector<double>& points) {
+  const TrainingRule& rule = flow.rule();
+  ResultFile& file = run.file;
+  const DynamicsOptions& options = *run.problem.config.dynamics;
+  std::vector<double> times;
+  for (const double point : points) {
+    times.push_back(rule.time(point));
+  }
+  file.scale("/dynamics/time",
+             rule.has_steps() ? "number of steps times the learning rate" : "time of gradient flow",
+             times);
+  file.attribute("/dynamics/time", "lambda_max", flow.lambda_max());
+  file.attribute("/dynamics", "optimizer", optimizer_name(rule.optimizer));
+  if (!rule.has_steps()) {
+    return;
+  }
+  const std::vector<std::int64_t> steps(points.begin(), points.end());
+  file.write({"/dynamics/step", "number of steps", "1", {std::ssize(steps)}, {"/dynamics/time"}},
+             steps);
+  const Stability stability = stability_of(rule, flow.modes());
+  const double limit = stability.stable_learning_rate;
+  file.attribute("/dynamics", "learning_rate", rule.learning_rate);
+  file.attribute("/dynamics", "stable_learning_rate", limit);
+  file.attribute("/dynamics", "unstable_modes", stability.unstable_modes);
+  if (options.optimizer != Optimizer::gradient_descent) {
+    file.attribute("/dynamics", "momentum", rule.momentum);
+  }
+  run.report.line(fmt::format(
+      "  {}: learning rate {:.4g} ({:.4g}/lambda_max), stable below {:.4g} ({:.4g}/lambda_max)",
+      optimizer_text(rule.optimizer), rule.learning_rate, rule.learning_rate * flow.lambda_max(),
+      limit, limit * flow.lambda_max()));
+  run.report.value("unstable_modes", static_cast<double>(stability.unstable_modes));
+  if (stability.unstable_modes == 0) {
+    return;
+  }
+  const double rises_at = stability.rises_at.value_or(-1.0);
+  file.attribute("/dynamics", "loss_rises_at_step", static_cast<std::int64_t>(rises_at));
+  run.report.warning(fmt::format(
+      "the learning rate {:.6g} is not below {:.6g}, beyond which {} diverges: {} mode{} grow{} "
+      "without bound{}",
+      rule.learning_rate, limit, optimizer_text(rule.optimizer), stability.unstable_modes,
+      stability.unstable_modes == 1 ? "" : "s", stability.unstable_modes == 1 ? "s" : "",
+      stability.rises_at
+          ? fmt::format(", and the training loss exceeds its start at step {:.0f}", rises_at)
+          : std::string(", but nothing in the residual excites it")));
+}
+
+/// How many points, the first ones, have values that do not overflow.
+std::int64_t computable(Run& run, const Flow& flow, const std::vector<double>& points) {
+  const TrainedModes modes = flow.modes();
+  const std::size_t finite =
+      finite_points(flow.rule(), points, modes.lambda.back() + modes.ridge, modes.samples);
+  if (finite < points.size()) {
+    run.file.attribute("/dynamics", "overflow_step", static_cast<std::int64_t>(points[finite]));
+    run.report.warning(fmt::format(
+        "f overflows from step {:.0f} on: {} of the steps are stored as inf, with accuracy 0",
+        points[finite], points.size() - finite));
+  }
+  return static_cast<std::int64_t>(finite);
+}
+
 /// K stored whole in double, where no regression has left it in a factor's upper triangle.
 SolvedKernel store_kernel(Run& run) {
   const auto timed = [&](const char* phase, auto&& work) {
@@ -88,7 +168,35 @@ struct ErrorNames {
   const char* on_screen;
 };
 
-/// Follows the flow on training and test set, a batch of times after the other, and writes it.
+/// What is stored of steps that overflow, the last ones.
+void write_overflow(Run& run, std::int64_t begin, std::int64_t count, bool has_predictions,
+                    Curves& curves, std::vector<double>& errors) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const SplitInfo& test = run.split(Split::test);
+  const auto all = static_cast<std::size_t>(count);
+  errors.resize(all, kInfinity);
+  curves.train_loss.resize(all, kInfinity);
+  if (!run.split(Split::train).label.empty()) {
+    curves.train_accuracy.resize(all, 0.0);
+  }
+  if (run.test) {
+    curves.test_loss.resize(all, kInfinity);
+    if (!test.label.empty()) {
+      curves.test_accuracy.resize(all, 0.0);
+    }
+  }
+  if (has_predictions) {
+    const std::int64_t outputs = run.residual.cols();
+    Matrix<double> infinite;
+    collectively(run.comm, [&] { infinite = Matrix<double>(test.size(), outputs); });
+    std::fill_n(infinite.data(), infinite.size(), kInfinity);
+    for (std::int64_t point = begin; point < count; ++point) {
+      write_predictions(run.file, run.comm, point, 1, infinite, outputs);
+    }
+  }
+}
+
+/// Follows training on training and test set, a batch of points after the other, and writes it.
 void follow(Run& run, const Flow& flow, const std::vector<double>& times, const ErrorNames& names,
             const ErrorEstimate& estimate) {
   ResultFile& file = run.file;
@@ -97,8 +205,8 @@ void follow(Run& run, const Flow& flow, const std::vector<double>& times, const 
   const SplitInfo& test = run.split(Split::test);
   const std::int64_t outputs = run.residual.cols();
   const auto count = static_cast<std::int64_t>(times.size());
-  file.scale("/dynamics/time", "time of gradient flow", times);
-  file.attribute("/dynamics/time", "lambda_max", flow.lambda_max());
+  write_rule(run, flow, times);
+  const std::int64_t computed = computable(run, flow, times);
   const bool store = run.problem.config.output.predictions && run.test;
   if (store) {
     file.create({"/dynamics/test_prediction",
@@ -112,8 +220,8 @@ void follow(Run& run, const Flow& flow, const std::vector<double>& times, const 
   std::vector<double> errors;
   const PhaseWork& work = run.problem.plan.phase("dynamics");
   report.phase(work, [&] {
-    for (std::int64_t begin = 0; begin < count; begin += run.problem.plan.times_per_batch) {
-      const std::int64_t size = std::min(run.problem.plan.times_per_batch, count - begin);
+    for (std::int64_t begin = 0; begin < computed; begin += run.problem.plan.times_per_batch) {
+      const std::int64_t size = std::min(run.problem.plan.times_per_batch, computed - begin);
       const auto batch = std::span<const double>(times).subspan(static_cast<std::size_t>(begin),
                                                                 static_cast<std::size_t>(size));
       {  // the coefficients go before the values on the training set come
@@ -132,6 +240,9 @@ void follow(Run& run, const Flow& flow, const std::vector<double>& times, const 
       Matrix<double> on_train = flow.train_increment(batch);
       add_initial(run.initial.train, on_train);
       score_batch(on_train, train, curves.train_loss, curves.train_accuracy);
+    }
+    if (computed < count) {
+      write_overflow(run, computed, count, store, curves, errors);
     }
   });
 
@@ -158,10 +269,15 @@ void follow(Run& run, const Flow& flow, const std::vector<double>& times, const 
     const auto best = static_cast<std::size_t>(
         std::min_element(curves.test_loss.begin(), curves.test_loss.end()) -
         curves.test_loss.begin());
-    file.attribute("/dynamics", "best_time_by_test_loss", times[best]);
-    report.value("best_time_by_test_loss", times[best]);
+    const double time = flow.rule().time(times[best]);
+    file.attribute("/dynamics", "best_time_by_test_loss", time);
+    report.value("best_time_by_test_loss", time);
     summary += fmt::format("; best test loss {:.6g} at t = {:.4g} ({:.4g}/lambda_max)",
-                           curves.test_loss[best], times[best], times[best] * flow.lambda_max());
+                           curves.test_loss[best], time, time * flow.lambda_max());
+    if (flow.rule().has_steps()) {
+      file.attribute("/dynamics", "best_step_by_test_loss", static_cast<std::int64_t>(times[best]));
+      summary += fmt::format(", after {:.0f} steps", times[best]);
+    }
     if (!curves.test_accuracy.empty()) {
       summary += fmt::format(", accuracy {:.4f} there, {:.4f} at the last time",
                              curves.test_accuracy[best], curves.test_accuracy.back());
@@ -173,16 +289,24 @@ void follow(Run& run, const Flow& flow, const std::vector<double>& times, const 
 }  // namespace
 
 void spectral_dynamics(Run& run, const EigenSystem<double>& eigen) {
-  const GradientFlow flow(eigen, run.residual, run.ridge);
-  const auto times = absolute_times(*run.problem.config.dynamics, flow.lambda_max());
+  const DynamicsOptions& options = *run.problem.config.dynamics;
+  const auto n = static_cast<double>(run.problem.train_size());
+  const double lambda_max = eigen.values.back() / n;
+  const TrainingRule rule = training_rule(options, lambda_max);
+  collectively(run.comm, [&] { require_stable(options, rule, lambda_max + run.ridge / n); });
+  const GradientFlow flow(eigen, run.residual, run.ridge, rule);
+  const auto times = absolute_times(options, lambda_max);
   const KernelOperator k(*run.training.matrix, run.report);
   write_method(run, "spectral");
-  follow(
-      run, flow, times,
-      {"how far the flow's identity K A + exp(-t K / N) r = r is missed", "flow identity holds to"},
-      [&](std::size_t, std::span<const double> batch, const Matrix<double>& coefficients) {
-        return flow.identity_errors(k, batch, coefficients);
-      });
+  follow(run, flow, times,
+         rule.has_steps()
+             ? ErrorNames{"how far the identity K A + p(K) r = r of the steps is missed",
+                          "identity of the steps holds to"}
+             : ErrorNames{"how far the flow's identity K A + exp(-t K / N) r = r is missed",
+                          "flow identity holds to"},
+         [&](std::size_t, std::span<const double> batch, const Matrix<double>& coefficients) {
+           return flow.identity_errors(k, batch, coefficients);
+         });
 }
 
 void krylov_dynamics(Run& run, std::optional<SolvedKernel> solved) {

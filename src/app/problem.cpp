@@ -15,6 +15,7 @@
 
 #include <ntkflow/base/hash.hpp>
 #include <ntkflow/dist/collectively.hpp>
+#include <ntkflow/dynamics/training_rule.hpp>
 #include <ntkflow/io/result_file.hpp>
 #include <ntkflow/linalg/local.hpp>
 
@@ -148,7 +149,13 @@ RunConfig read_config(const Communicator& comm, const CommandLine& line) {
   });
   std::string effective = config.effective_toml;
   comm.broadcast(effective, 0);
-  collectively(comm, [&] { config = parse_config({effective, "", {}, std::nullopt, purpose}); });
+  collectively(comm, [&] {
+    config = parse_config({effective, "", {}, std::nullopt, purpose});
+    if (config.dynamics && config.dynamics->time_unit == TimeUnit::inverse_lambda_max) {
+      // In this unit the rate is stable for all kernel matrices or for none; a ridge makes it less.
+      require_stable(*config.dynamics, training_rule(*config.dynamics, 1.0), 1.0);
+    }
+  });
   const auto hash = static_cast<std::int64_t>(hash_text(config.effective_toml));
   NTKFLOW_EXPECTS(comm.min(hash) == comm.max(hash), hash);
   return config;

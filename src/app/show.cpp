@@ -123,7 +123,8 @@ std::string describe_file(const Hdf5Reader& file, const std::string& path) {
   if (file.has("/dynamics/time")) {
     text += "\ncurves\n";
     append_table(file,
-                 {{"/dynamics/time", "time"},
+                 {{"/dynamics/step", "step"},
+                  {"/dynamics/time", "time"},
                   {"/dynamics/train_loss", "train loss"},
                   {"/dynamics/test_loss", "test loss"},
                   {"/dynamics/train_accuracy", "train acc."},

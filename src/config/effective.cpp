@@ -168,6 +168,17 @@ std::string times_text(const std::vector<double>& times, const std::optional<Tim
                                                                        : toml_list(times);
 }
 
+void write_steps(Writer& out, const DynamicsOptions& dynamics,
+                 const std::optional<TimeGrid>& grid) {
+  const std::vector<std::int64_t> steps(dynamics.times.begin(), dynamics.times.end());
+  out.raw("steps", grid ? times_text(dynamics.times, grid) : toml_list(steps));
+  out.value("learning_rate", dynamics.learning_rate);
+  if (dynamics.optimizer != Optimizer::gradient_descent) {
+    out.value("momentum", dynamics.momentum);
+  }
+  out.name("unstable", kUnstableRates, dynamics.unstable);
+}
+
 void write_stages(Writer& out, const RunConfig& run, const TimeGrids& grids) {
   if (const auto& regression = run.regression) {
     out.table("regression");
@@ -179,7 +190,12 @@ void write_stages(Writer& out, const RunConfig& run, const TimeGrids& grids) {
   }
   if (const auto& dynamics = run.dynamics) {
     out.table("dynamics");
-    out.raw("times", times_text(dynamics->times, grids.dynamics));
+    out.name("optimizer", kOptimizers, dynamics->optimizer);
+    if (dynamics->optimizer == Optimizer::flow) {
+      out.raw("times", times_text(dynamics->times, grids.dynamics));
+    } else {
+      write_steps(out, *dynamics, grids.dynamics);
+    }
     out.name("time_unit", kTimeUnits, dynamics->time_unit);
     out.name("method", kFlowMethods, dynamics->method);
     out.name("products", kFlowProducts, dynamics->products);

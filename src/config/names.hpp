@@ -61,6 +61,10 @@ inline constexpr Names<Precision, 4> kPrecisions{{{"double", Precision::double_p
 inline constexpr Names<Factorization, 3> kFactorizations{{{"auto", Factorization::automatic},
                                                           {"lookahead", Factorization::lookahead},
                                                           {"scalapack", Factorization::scalapack}}};
+inline constexpr Names<Optimizer, 4> kOptimizers{{{"flow", Optimizer::flow},
+                                                  {"gradient_descent", Optimizer::gradient_descent},
+                                                  {"heavy_ball", Optimizer::heavy_ball},
+                                                  {"nesterov", Optimizer::nesterov}}};
 inline constexpr Names<FlowMethod, 3> kFlowMethods{{{"spectral", FlowMethod::spectral},
                                                     {"krylov", FlowMethod::krylov},
                                                     {"auto", FlowMethod::automatic}}};

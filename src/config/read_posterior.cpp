@@ -18,7 +18,7 @@ constexpr std::int64_t kMostPaths = 1'000'000;
 
 PosteriorTable read_posterior(const TableReader& posterior, KernelType kernel) {
   Times times = posterior.has("times")
-                    ? read_times(posterior, Infinity::allowed)
+                    ? read_times(posterior, "times", Infinity::allowed)
                     : Times{{std::numeric_limits<double>::infinity()}, std::nullopt};
   PosteriorTable read{{}, times.grid};
   PosteriorOptions& options = read.options;

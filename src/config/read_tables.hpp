@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <ntkflow/config/run_config.hpp>
@@ -28,8 +29,8 @@ struct Times {
 Times all_times(const TimeGrid& grid);
 /// Whether t = infinity, alone as "infinity" or at the end of a list, is a time.
 enum class Infinity { refused, allowed };
-/// The key `times` of a table that has it; nothing where it is wrong.
-Times read_times(const TableReader& table, Infinity infinity);
+/// The key, `times` say, of a table that has it; nothing where it is wrong.
+Times read_times(const TableReader& table, std::string_view key, Infinity infinity);
 
 /// `dynamics` and `posterior` with the grids of their times.
 struct DynamicsTable {

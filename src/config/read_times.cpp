@@ -1,5 +1,6 @@
 #include <cmath>
 #include <limits>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -72,12 +73,12 @@ std::optional<TimeGrid> read_grid(const TableReader& times) {
   return grid;
 }
 
-std::vector<double> read_list(const TableReader& table, const toml::array& list,
-                              Infinity infinity) {
+std::vector<double> read_list(const TableReader& table, std::string_view key,
+                              const toml::array& list, Infinity infinity) {
   std::vector<double> times;
   if (list.empty() || std::cmp_greater(list.size(), kMostTimes)) {
-    table.complain("times", fmt::format("found a list of {} times; allowed: 1 to {}", list.size(),
-                                        kMostTimes));
+    table.complain(
+        key, fmt::format("found a list of {} times; allowed: 1 to {}", list.size(), kMostTimes));
     return times;
   }
   for (const toml::node& element : list) {
@@ -86,7 +87,7 @@ std::vector<double> read_list(const TableReader& table, const toml::array& list,
         time && (std::isfinite(*time) || (infinity == Infinity::allowed &&
                                           *time == std::numeric_limits<double>::infinity()));
     if (!is_time || *time < 0.0 || (!times.empty() && !(times.back() < *time))) {
-      table.reject("times", element);
+      table.reject(key, element);
       return {};
     }
     times.push_back(*time);
@@ -100,19 +101,19 @@ Times all_times(const TimeGrid& grid) {
   return {grid_times(grid), grid};
 }
 
-Times read_times(const TableReader& table, Infinity infinity) {
-  const toml::node* times = table.find("times");
+Times read_times(const TableReader& table, std::string_view key, Infinity infinity) {
+  const toml::node* times = table.find(key);
   if (const toml::array* list = times->as_array()) {
-    return {read_list(table, *list, infinity), std::nullopt};
+    return {read_list(table, key, *list, infinity), std::nullopt};
   }
   if (times->is_table()) {
-    const auto grid = read_grid(table.subtable("times"));
+    const auto grid = read_grid(table.subtable(key));
     return grid ? all_times(*grid) : Times{};
   }
   if (infinity == Infinity::allowed && times->value_exact<std::string>() == "infinity") {
     return {{std::numeric_limits<double>::infinity()}, std::nullopt};
   }
-  table.reject("times");
+  table.reject(key);
   return {};
 }
 

@@ -35,6 +35,13 @@ std::vector<KeySpec> time_grid() {
           {"spacing", one_of(kSpacings), "equal ratios or equal differences"}};
 }
 
+std::vector<KeySpec> step_grid() {
+  return {{"start", "a whole number >= 0 (>= 1 with spacing = \"log\")", "fewest steps"},
+          {"stop", "a whole number greater than `start`, at most 1000000000", "most steps"},
+          {"count", "an integer from 1 to 100000", "how many numbers, before rounding"},
+          {"spacing", one_of(kSpacings), "equal ratios or equal differences"}};
+}
+
 std::vector<TableSpec> make_schema() {
   return {
       {"data",
@@ -90,13 +97,22 @@ std::vector<TableSpec> make_schema() {
       {"dynamics",
        {{"times", "a list of ascending finite numbers >= 0, or { start, stop, count, spacing }",
          "when the flow is looked at"},
-        {"time_unit", one_of(kTimeUnits), "times are multiples of 1/lambda_max(K/N), or of 1"},
+        {"optimizer", one_of(kOptimizers), "gradient flow, or the steps of an optimizer"},
+        {"steps",
+         "a list of ascending integers from 0 to 1000000000, or { start, stop, count, spacing }",
+         "instead of times: after how many steps an optimizer is looked at"},
+        {"learning_rate", "a finite number > 0", "of a step, in the unit of time"},
+        {"momentum", "a number >= 0 and < 1", "of heavy_ball and nesterov; absent: 0.9"},
+        {"unstable", one_of(kUnstableRates), "a learning rate beyond the stable limit"},
+        {"time_unit", one_of(kTimeUnits),
+         "times and learning rate are multiples of 1/lambda_max(K/N), or of 1"},
         {"method", one_of(kFlowMethods), "how the flow is computed"},
         {"products", one_of(kFlowProducts), "krylov: K as stored, or evaluated anew in double"},
         {"tolerance", "a finite number >= 1e-14", "krylov: error of f_t over max |y - f0|"},
         {"initial", one_of(kInitialFunctions), "f0: zero or a draw from the Gaussian process"},
         {"seed", "an integer >= 0", "of the draw"}}},
       {"dynamics.times", time_grid()},
+      {"dynamics.steps", step_grid()},
       {"posterior",
        {{"times",
          "\"infinity\", a list of ascending numbers >= 0, the last perhaps inf, or { start, stop, "

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <ntkflow/base/contract.hpp>
 #include <ntkflow/base/numbers.hpp>
 #include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/spectrum/summary.hpp>
@@ -10,26 +11,29 @@
 namespace ntkflow {
 
 GradientFlow::GradientFlow(const EigenSystem<double>& eigen, const Matrix<double>& residual,
-                           double ridge)
+                           double ridge, const TrainingRule& rule)
     : eigen_(&eigen),
       residual_(residual.clone()),
       modes_(modes_of(eigen, residual)),
-      ridge_(ridge) {}
+      ridge_(ridge),
+      rule_(rule) {}
 
 double GradientFlow::lambda_max() const {
   return eigen_->values.back() / static_cast<double>(eigen_->values.size());
 }
 
-Matrix<double> GradientFlow::filtered(std::span<const double> times,
+Matrix<double> GradientFlow::filtered(std::span<const double> points,
                                       const std::function<double(double, double)>& filter) const {
   const std::int64_t n = modes_.rows();
   const std::int64_t outputs = modes_.cols();
+  NTKFLOW_EXPECTS(finite_points(rule_, points, eigen_->values.back() + ridge_, n) == points.size(),
+                  rule_.learning_rate);
   Matrix<double> weighted;
   collectively(eigen_->vectors.grid()->comm(),
-               [&] { weighted = Matrix<double>(n, std::ssize(times) * outputs); });
-  for (std::size_t k = 0; k < times.size(); ++k) {
+               [&] { weighted = Matrix<double>(n, std::ssize(points) * outputs); });
+  for (std::size_t k = 0; k < points.size(); ++k) {
     for (std::int64_t i = 0; i < n; ++i) {
-      const double weight = filter(eigen_->values[static_cast<std::size_t>(i)], times[k]);
+      const double weight = filter(eigen_->values[static_cast<std::size_t>(i)], points[k]);
       for (std::int64_t j = 0; j < outputs; ++j) {
         weighted.column(static_cast<std::int64_t>(k) * outputs + j)[i] =
             weight * modes_.column(j)[i];
@@ -39,29 +43,42 @@ Matrix<double> GradientFlow::filtered(std::span<const double> times,
   return from_modes(*eigen_, weighted);
 }
 
-double GradientFlow::filter(double lambda, double t) const {
+TrainedModes GradientFlow::modes() const {
+  TrainedModes modes{modes_.rows(), ridge_, eigen_->values, {}};
+  for (std::int64_t i = 0; i < modes_.rows(); ++i) {
+    double energy = 0.0;
+    for (std::int64_t j = 0; j < modes_.cols(); ++j) {
+      energy += modes_(i, j) * modes_(i, j);
+    }
+    modes.energy.push_back(energy);
+  }
+  return modes;
+}
+
+double GradientFlow::filter(double lambda, double point) const {
   const std::int64_t n = modes_.rows();
-  return lambda + ridge_ > rounding_level(*eigen_) ? flow_filter(lambda + ridge_, t, n) : 0.0;
+  return lambda + ridge_ > rounding_level(*eigen_) ? rule_.filter(lambda + ridge_, point, n) : 0.0;
 }
 
-Matrix<double> GradientFlow::coefficients(std::span<const double> times) const {
-  return filtered(times, [&](double lambda, double t) { return filter(lambda, t); });
+Matrix<double> GradientFlow::coefficients(std::span<const double> points) const {
+  return filtered(points, [&](double lambda, double point) { return filter(lambda, point); });
 }
 
-Matrix<double> GradientFlow::train_increment(std::span<const double> times) const {
-  return filtered(times, [&](double lambda, double t) { return lambda * filter(lambda, t); });
+Matrix<double> GradientFlow::train_increment(std::span<const double> points) const {
+  return filtered(points,
+                  [&](double lambda, double point) { return lambda * filter(lambda, point); });
 }
 
 std::vector<double> GradientFlow::identity_errors(const LinearOperator& k,
-                                                  std::span<const double> times,
+                                                  std::span<const double> points,
                                                   const Matrix<double>& coefficients) const {
   const std::int64_t n = modes_.rows();
   const std::int64_t outputs = modes_.cols();
-  const Matrix<double> remaining = filtered(times, [&](double lambda, double t) {
-    return std::exp(-t * std::max(lambda + ridge_, 0.0) / static_cast<double>(n));
+  const Matrix<double> remaining = filtered(points, [&](double lambda, double point) {
+    return rule_.residual(std::max(lambda + ridge_, 0.0), point, n);
   });
   const Matrix<double> product = k.apply(coefficients);
-  std::vector<double> errors(times.size(), 0.0);
+  std::vector<double> errors(points.size(), 0.0);
   for (std::int64_t column = 0; column < coefficients.cols(); ++column) {
     const double* r = residual_.column(column % outputs);
     double difference = 0.0;

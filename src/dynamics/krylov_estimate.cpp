@@ -66,18 +66,21 @@ double null_level(std::span<const double> ritz, std::int64_t n) {
   return static_cast<double>(n) * std::numeric_limits<double>::epsilon() * ritz.back();
 }
 
-std::vector<double> defect_times(std::span<const double> ritz, std::span<const double> sampled,
-                                 std::int64_t n) {
+std::vector<double> defect_times(const TrainingRule& rule, std::span<const double> ritz,
+                                 std::span<const double> sampled, std::int64_t n) {
   std::vector<double> times(sampled.begin(), sampled.end());
   if (sampled.empty() || ritz.empty() || !(ritz.back() > 0.0)) {
     return times;
   }
   const double slowest = *std::upper_bound(ritz.begin(), ritz.end() - 1, null_level(ritz, n));
-  const double first = 0.1 * static_cast<double>(n) / ritz.back();
-  const double last = std::min(sampled.back(), 10.0 * static_cast<double>(n) / slowest);
+  const double unit = rule.has_steps() ? rule.learning_rate : 1.0;
+  const double first = 0.1 * static_cast<double>(n) / ritz.back() / unit;
+  double last = std::min(sampled.back(), 10.0 * static_cast<double>(n) / slowest / unit);
+  last = rule.has_steps() ? std::floor(last) : last;
   for (std::size_t k = 0; k < kDefectTimes && first < last; ++k) {
-    times.push_back(
-        first * std::pow(last / first, static_cast<double>(k) / static_cast<double>(kDefectTimes)));
+    const double t =
+        first * std::pow(last / first, static_cast<double>(k) / static_cast<double>(kDefectTimes));
+    times.push_back(rule.has_steps() ? std::ceil(t) : t);
   }
   std::sort(times.begin(), times.end());
   return times;
@@ -98,10 +101,10 @@ std::vector<double> spread_samples(std::span<const double> times,
   return all;
 }
 
-double white_transmission(std::span<const double> ritz, double trace, double t, std::int64_t n) {
-  const double rate = t / static_cast<double>(n);
-  const auto share = [rate](double lambda) {
-    const double gone = lambda > 0.0 ? -std::expm1(-rate * lambda) : 0.0;
+double white_transmission(std::span<const double> ritz, double trace, std::int64_t n,
+                          const std::function<double(double)>& transmission) {
+  const auto share = [&](double lambda) {
+    const double gone = transmission(lambda);
     return gone * gone;
   };
   double sum = 0.0;
@@ -114,6 +117,14 @@ double white_transmission(std::span<const double> ritz, double trace, double t, 
     sum += static_cast<double>(others) * share(rest / static_cast<double>(others));
   }
   return std::sqrt(sum / static_cast<double>(n));
+}
+
+double resonance(std::span<const double> ritz, const std::function<double(double)>& transmission) {
+  double largest = 1.0;
+  for (const double lambda : ritz) {
+    largest = std::max(largest, transmission(lambda));
+  }
+  return largest;
 }
 
 double remaining_change(std::span<const double, 3> changes) {
@@ -141,7 +152,7 @@ double rounding_error(const FlowScale& scale, double top, std::int64_t n) {
   // The error of an eigensolver, with which one compares, grows faster than that of sums.
   const double growth = std::max(1.0, static_cast<double>(n) / kCalibratedSize);
   return kRoundingSafety * growth * std::numeric_limits<double>::epsilon() * top /
-         std::sqrt(static_cast<double>(n)) * scale.norm;
+         std::sqrt(static_cast<double>(n)) * scale.norm * scale.resonance;
 }
 
 }  // namespace ntkflow

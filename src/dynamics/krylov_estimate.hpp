@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
+
+#include <ntkflow/dynamics/training_rule.hpp>
 
 // The error of f_t on a Krylov space, in four parts. Only the first is known to decay with the
 // space:
@@ -14,6 +17,16 @@
 //              so that a white E A_t reaches predictions damped by the root mean square of
 //              1 - exp(-t lambda_i / N) over the spectrum; at early times hardly at all
 //   rounding   of sums in double, in this method and in any that it is compared with
+// Steps of an optimizer drive errors likewise. With d_j its response to one gradient, as in
+// training_rule.cpp, an error F_j in the product of step j leaves lambda A_s with an error of
+//
+//     sum_j x d_{s-j} F_j = sum_j (p_{s-j-1} - p_{s-j}) F_j
+//
+// in a mode, at most max_j |F_j| times the sum of |p_j - p_{j-1}|, which is 1 - p_s where p falls
+// monotonically and the flow's 1 - exp(-t lambda/N) for small steps: TrainingRule::transmission.
+// F_j is E A_j, or the defect (A Q - Q H) Q^T A_j of a projected step. Where training diverges by
+// a factor G a step, |F_j| is weighed by G^(s-j). Rounding is magnified like a defect.
+//
 //   roughness  between the times that are sampled, the larger estimate of both neighbours
 //
 // The factors were calibrated on the NTK of MNIST at N = 2,000 and 4,000, with tolerances from 1e-2
@@ -21,10 +34,11 @@
 // the estimate came out 1.9 to 54 times the error over 1,000 test points, at each of 25 times.
 namespace ntkflow {
 
-/// How large f_t is at one time, and how the products' error reaches it.
+/// How large f_t is at one time, and how errors on the way reach it.
 struct FlowScale {
-  double norm = 0.0;          ///< max over outputs of |A_t|_2
-  double transmission = 0.0;  ///< of white noise, between 0 and 1
+  double norm = 0.0;          ///< max over outputs of |A_t|_2, and of those before, grown until t
+  double transmission = 0.0;  ///< of white noise; at most 1 for the flow
+  double resonance = 1.0;     ///< the largest transmission of any mode, at least 1
 };
 
 /// Positions of at most `most` positive times that stand for all, equally far apart on a
@@ -35,12 +49,12 @@ std::vector<std::size_t> sample_times(std::span<const double> times, std::size_t
 /// least one. Local.
 double null_level(std::span<const double> ritz, std::int64_t n);
 
-/// The sampled times, ascending, and up to 32 others before the last of them, equally far apart on
+/// The sampled points, ascending, and up to 32 others before the last of them, equally far apart on
 /// a logarithmic scale: from where the largest Ritz value begins to decay to where the smallest one
 /// that moves has decayed. The defect of a few late times would miss what happened before them.
 /// @param ritz  eigenvalues of the projected K + ridge I, ascending. Local.
-std::vector<double> defect_times(std::span<const double> ritz, std::span<const double> sampled,
-                                 std::int64_t n);
+std::vector<double> defect_times(const TrainingRule& rule, std::span<const double> ritz,
+                                 std::span<const double> sampled, std::int64_t n);
 
 /// One value for each time from those at the sampled ones: the larger of both neighbours, and 0 at
 /// t = 0. Local.
@@ -48,17 +62,21 @@ std::vector<double> spread_samples(std::span<const double> times,
                                    std::span<const std::size_t> samples,
                                    std::span<const double> values);
 
-/// The root mean square of 1 - exp(-t lambda / N) over the spectrum of K + ridge I: the Ritz values
+/// The root mean square of transmission(lambda) over the spectrum of K + ridge I: the Ritz values
 /// for themselves, and all else at the mean that the trace leaves. Local.
-double white_transmission(std::span<const double> ritz, double trace, double t, std::int64_t n);
+double white_transmission(std::span<const double> ritz, double trace, std::int64_t n,
+                          const std::function<double(double)>& transmission);
+
+/// The largest of it over the Ritz values, at least 1. Local.
+double resonance(std::span<const double> ritz, const std::function<double(double)>& transmission);
 
 /// The error still to come of a sequence, from its last three changes, newest last: the rest of a
 /// geometric series. Without the factor for safety. Local.
 double remaining_change(std::span<const double, 3> changes);
 
 /// The part `space`. @param changes   max |K (A_t - A_t before)| of the last three extensions
-/// @param defect  largest defect of the identity up to this time, at `defect_times`; it bounds the
-/// error in the 2-norm. Local.
+/// @param defect  largest defect of the identity up to this time, at `defect_times`, times the
+/// resonance; it bounds the error in the 2-norm. Local.
 double space_error(std::span<const double, 3> changes, double defect);
 
 /// The part `products` as expected of values rounded to the nearest: E has standard deviation

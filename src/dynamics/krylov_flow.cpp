@@ -79,7 +79,7 @@ Matrix<double> solved_columns(const Communicator& comm, const LinearOperator& in
 
 [[noreturn]] void refuse_not_finite() {
   throw NumericalError(
-      "gradient flow in a Krylov space gave values that are not finite; check the inputs, or add "
+      "training in a Krylov space gave values that are not finite; check the inputs, or add "
       "ridge");
 }
 
@@ -161,7 +161,7 @@ struct KrylovFlow::Estimator {
   }
 
   /// |(A Q - Q H) Q^T A_t|_2 for each time and output, [C x T]: what is missing in
-  /// A A_t + exp(-t A/N) r = r when both terms come from the space. The same on all ranks.
+  /// A A_t + p_t(A) r = r when both terms come from the space. The same on all ranks.
   [[nodiscard]] Matrix<double> defect(std::span<const double> times) const {
     const auto count = static_cast<std::int64_t>(times.size());
     Matrix<double> squares;
@@ -188,7 +188,7 @@ struct KrylovFlow::Estimator {
     return squares;
   }
 
-  /// The same on all ranks.
+  /// At ascending points, the same on all ranks.
   [[nodiscard]] std::vector<FlowScale> scales(std::span<const double> times, double trace) const {
     std::vector<double> norms(times.size(), 0.0);
     const auto n = flow.n_;
@@ -200,10 +200,26 @@ struct KrylovFlow::Estimator {
       }
     }
     max_of_finite(*flow.comm_, norms);
+    const TrainingRule& rule = flow.rule_;
+    const std::vector<double>& ritz = flow.projected_.eigen.values;
+    const double growth = flow.growth();
+    double reach = 0.0;  // of the coefficients before, grown until here
+    double last = 1.0;
+    if (rule.has_steps()) {  // after the first step A = eta/N r
+      for (std::int64_t j = 0; j < flow.outputs_; ++j) {
+        reach = std::max(reach, rule.learning_rate / static_cast<double>(n) *
+                                    column_length(flow.projected_.modes, j));
+      }
+    }
     std::vector<FlowScale> result;
     for (std::size_t k = 0; k < times.size(); ++k) {
-      result.push_back(
-          {norms[k], white_transmission(flow.projected_.eigen.values, shifted_trace, times[k], n)});
+      const auto transmission = [&](double lambda) {
+        return rule.transmission(lambda, times[k], growth, n);
+      };
+      reach = std::max(norms[k], reach * std::pow(growth, times[k] - last));
+      last = times[k];
+      result.push_back({reach, white_transmission(ritz, shifted_trace, n, transmission),
+                        resonance(ritz, transmission)});
     }
     return result;
   }
@@ -264,6 +280,21 @@ struct KrylovFlow::Estimator {
   }
 };
 
+double KrylovFlow::growth() const {
+  return std::max(1.0, rule_.growth(projected_.eigen.values.back(), n_));
+}
+
+void KrylovFlow::set_unit(const DynamicsOptions& options, double largest) {
+  times_ = absolute_times(options, largest / static_cast<double>(n_));
+  rule_ = training_rule(options, largest / static_cast<double>(n_));
+}
+
+std::vector<double> KrylovFlow::finite_samples(const std::vector<std::size_t>& samples) const {
+  std::vector<double> sampled = select(times_, samples);
+  sampled.resize(finite_points(rule_, sampled, projected_.eigen.values.back(), n_));
+  return sampled;
+}
+
 KrylovFlow::KrylovFlow(const Communicator& comm, const KrylovOperators& operators,
                        const Matrix<double>& residual, const Matrix<double>* closed_form,
                        double ridge, const DynamicsOptions& options, Monitor& monitor)
@@ -288,7 +319,13 @@ KrylovFlow::KrylovFlow(const Communicator& comm, const KrylovOperators& operator
   // By sampled time, the last changes of K A_t over the training set, newest last.
   const std::vector<std::size_t> samples = sample_times(options.times, kSampledTimes);
   std::vector<std::array<double, 3>> changes(samples.size(), {0.0, 0.0, 0.0});
-  const double tolerance = options.tolerance * largest_magnitude(residual.data(), residual.size());
+  const double largest_residual = largest_magnitude(residual.data(), residual.size());
+  // Where training diverges, relative to the root mean square of f_t.
+  const auto tolerance_at = [&](const FlowScale& scale, double top) {
+    const double size =
+        growth() > 1.0 ? top / std::sqrt(static_cast<double>(n_)) * scale.norm : 0.0;
+    return options.tolerance * std::max(largest_residual, size);
+  };
   const Estimator estimator{*this};
   Projected before;
   double top_before = 0.0;
@@ -298,24 +335,31 @@ KrylovFlow::KrylovFlow(const Communicator& comm, const KrylovOperators& operator
     const Stopwatch watch;
     projected_ = project();
     const double top = projected_.eigen.values.back() - ridge_;
-    times_ = absolute_times(options, top / static_cast<double>(n_));
-    const std::vector<double> sampled = select(times_, samples);
+    set_unit(options, top);
+    if (top > null_level(projected_.eigen.values, n_)) {
+      // lambda_max is no less; what the ridge adds to it is, in units of it, no more.
+      const double certain = options.time_unit == TimeUnit::absolute ? ridge_ : 0.0;
+      require_stable(options, rule_, (top + certain) / static_cast<double>(n_));
+    }
+    const std::vector<double> sampled = finite_samples(samples);
     const std::vector<double> newest = estimator.change(before, sampled);
     const std::vector<FlowScale> scales = estimator.scales(sampled, operators.trace);
     enough =
         ++blocks >= kLeastBlocks && top - top_before <= kTopChange * projected_.eigen.values.back();
-    std::vector<double> hidden(samples.size());
-    for (std::size_t k = 0; k < samples.size(); ++k) {
+    std::vector<double> hidden(sampled.size());
+    std::vector<double> tolerance(sampled.size());
+    double unseen = 0.0;  // relative to the tolerance
+    for (std::size_t k = 0; k < sampled.size(); ++k) {
       hidden[k] = expected_product_error(scales[k], operators.roundoff, top, n_) +
                   rounding_error(scales[k], top, n_);
+      tolerance[k] = tolerance_at(scales[k], top);
+      unseen = std::max(unseen, kUnseenShare * hidden[k] / tolerance[k]);
     }
-    const double unseen =
-        kUnseenShare * (hidden.empty() ? 0.0 : *std::max_element(hidden.begin(), hidden.end()));
-    for (std::size_t k = 0; k < samples.size(); ++k) {
+    for (std::size_t k = 0; k < sampled.size(); ++k) {
       changes[k] = {changes[k][1], changes[k][2], newest[k]};
-      enough = enough &&
-               (space_error(changes[k], kUnbounded) <= tolerance ||
-                std::min(newest[k], remaining_change(changes[k])) <= std::max(hidden[k], unseen));
+      enough = enough && (space_error(changes[k], kUnbounded) <= tolerance[k] ||
+                          std::min(newest[k], remaining_change(changes[k])) <=
+                              std::max(hidden[k], unseen * tolerance[k]));
     }
     report_.estimate_seconds += watch.seconds();
     enough = comm.agree(enough).ok;  // the ranks' processors may round differently
@@ -332,21 +376,22 @@ KrylovFlow::KrylovFlow(const Communicator& comm, const KrylovOperators& operator
 
   const Stopwatch watch;
   double top = projected_.eigen.values.back() - ridge_;
-  const std::vector<double> sampled = select(times_, samples);
+  const std::vector<double> sampled = finite_samples(samples);
   const std::vector<FlowScale> scales = estimator.scales(sampled, operators.trace);
-  const std::vector<double> looked_at = defect_times(projected_.eigen.values, sampled, n_);
+  const std::vector<double> looked_at = defect_times(rule_, projected_.eigen.values, sampled, n_);
   const Matrix<double> defects = estimator.defect(looked_at);
-  std::vector<double> errors(samples.size(), 0.0);
+  const double growth_until_end = growth();
+  std::vector<double> errors(sampled.size(), 0.0);
   if (operators.exact != nullptr) {
     const Estimator::Measured measured = estimator.compare(*operators.exact, sampled, scales);
-    for (std::size_t k = 0; k < samples.size(); ++k) {
+    for (std::size_t k = 0; k < sampled.size(); ++k) {
       errors[k] = measured_product_error(scales[k], measured.product_error[k]);
     }
     ++report_.exact_products;
     top = measured.top;
-    times_ = absolute_times(options, top / static_cast<double>(n_));
+    set_unit(options, top);
   } else {
-    for (std::size_t k = 0; k < samples.size(); ++k) {
+    for (std::size_t k = 0; k < sampled.size(); ++k) {
       errors[k] = expected_product_error(scales[k], operators.roundoff, top, n_);
     }
   }
@@ -357,15 +402,24 @@ KrylovFlow::KrylovFlow(const Communicator& comm, const KrylovOperators& operator
       top <= hidden_by_ridge) {
     throw NumericalError(
         "the largest eigenvalue of the kernel matrix is zero to rounding beside the ridge, so that "
-        "times in units of 1 / lambda_max say nothing; give absolute times, or less ridge");
+        "times and learning rates in units of 1 / lambda_max say nothing; give absolute ones, or "
+        "less "
+        "ridge");
   }
   lambda_max_ = std::max(top, 0.0) / static_cast<double>(n_);
-  double defect = 0.0;  // the largest up to this time
+  require_stable(options, rule_, lambda_max_ + ridge_ / static_cast<double>(n_));
+  double defect = 0.0;  // the largest up to this time, grown until here
+  double last = 0.0;
+  const auto grow_until = [&](double time) {
+    defect *= std::pow(growth_until_end, time - last);
+    last = time;
+  };
   std::int64_t next = 0;
   bool space_is_enough = true;
-  for (std::size_t k = 0; k < samples.size(); ++k) {
+  for (std::size_t k = 0; k < sampled.size(); ++k) {
     for (; next < defects.cols() && looked_at[static_cast<std::size_t>(next)] <= sampled[k];
          ++next) {
+      grow_until(looked_at[static_cast<std::size_t>(next)]);
       for (std::int64_t j = 0; j < outputs_; ++j) {
         defect = std::max(defect, defects(j, next));
         if (const double length = column_length(residual, j); length > 0.0) {
@@ -373,16 +427,18 @@ KrylovFlow::KrylovFlow(const Communicator& comm, const KrylovOperators& operator
         }
       }
     }
-    const double space = space_error(changes[k], defect);
+    grow_until(sampled[k]);
+    const double space = space_error(changes[k], scales[k].resonance * defect);
     const double rounding = rounding_error(scales[k], top, n_);
     const double hidden = expected_product_error(scales[k], operators.roundoff, top, n_) + rounding;
-    space_is_enough = space_is_enough && space <= std::max(tolerance, hidden);
+    space_is_enough = space_is_enough && space <= std::max(tolerance_at(scales[k], top), hidden);
     errors[k] += space + rounding;
   }
   report_.converged =
       comm.agree(enough || space_->dimension() == n_ || (space_->exhausted() && space_is_enough))
           .ok;
   max_of_finite(comm, errors);
+  errors.resize(samples.size(), kUnbounded);  // of what overflows
   error_estimate_ = spread_samples(times_, samples, errors);
 
   report_.products = space_->products();
@@ -422,13 +478,13 @@ KrylovFlow::Projected KrylovFlow::project() const {
 }
 
 Matrix<double> KrylovFlow::coordinates(const Projected& projected,
-                                       std::span<const double> times) const {
+                                       std::span<const double> points) const {
   const std::vector<double>& ritz = projected.eigen.values;
   const std::int64_t m = std::ssize(ritz);
   Matrix<double> weighted;
   Matrix<double> result;
   collectively(*comm_, [&] {
-    weighted = Matrix<double>(m, std::ssize(times) * outputs_);
+    weighted = Matrix<double>(m, std::ssize(points) * outputs_);
     result = Matrix<double>(m, weighted.cols());
   });
   if (m == 0) {
@@ -437,8 +493,8 @@ Matrix<double> KrylovFlow::coordinates(const Projected& projected,
   const double null = null_level(ritz, n_);
   for (std::int64_t i = 0; i < m; ++i) {
     const double lambda = ritz[static_cast<std::size_t>(i)];
-    for (std::int64_t k = 0; lambda > null && k < std::ssize(times); ++k) {
-      const double weight = flow_filter(lambda, times[static_cast<std::size_t>(k)], n_);
+    for (std::int64_t k = 0; lambda > null && k < std::ssize(points); ++k) {
+      const double weight = rule_.filter(lambda, points[static_cast<std::size_t>(k)], n_);
       for (std::int64_t j = 0; j < outputs_; ++j) {
         weighted.column(k * outputs_ + j)[i] = weight * projected.modes.column(j)[i];
       }
@@ -449,12 +505,30 @@ Matrix<double> KrylovFlow::coordinates(const Projected& projected,
   return result;
 }
 
-Matrix<double> KrylovFlow::coefficients(std::span<const double> times) const {
-  return space_->combine(coordinates(projected_, times));
+TrainedModes KrylovFlow::modes() const {
+  TrainedModes modes{n_, ridge_, projected_.eigen.values, {}};
+  for (std::size_t i = 0; i < modes.lambda.size(); ++i) {
+    modes.lambda[i] -= ridge_;
+    double energy = 0.0;
+    for (std::int64_t j = 0; j < outputs_; ++j) {
+      const double part = projected_.modes(static_cast<std::int64_t>(i), j);
+      energy += part * part;
+    }
+    modes.energy.push_back(energy);
+  }
+  return modes;
 }
 
-Matrix<double> KrylovFlow::train_increment(std::span<const double> times) const {
-  const Matrix<double> y = coordinates(projected_, times);
+Matrix<double> KrylovFlow::coefficients(std::span<const double> points) const {
+  NTKFLOW_EXPECTS(finite_points(rule_, points, projected_.eigen.values.back(), n_) == points.size(),
+                  rule_.learning_rate);
+  return space_->combine(coordinates(projected_, points));
+}
+
+Matrix<double> KrylovFlow::train_increment(std::span<const double> points) const {
+  NTKFLOW_EXPECTS(finite_points(rule_, points, projected_.eigen.values.back(), n_) == points.size(),
+                  rule_.learning_rate);
+  const Matrix<double> y = coordinates(projected_, points);
   Matrix<double> increment = space_->combine_image(y);
   if (ridge_ != 0.0) {
     const Matrix<double> a = space_->combine(y);

@@ -1,11 +1,11 @@
 #include "ntkflow/dynamics/local_flow.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
 
 #include <ntkflow/base/contract.hpp>
-#include <ntkflow/dynamics/flow.hpp>
 #include <ntkflow/linalg/local.hpp>
 
 namespace ntkflow {
@@ -19,8 +19,8 @@ double LocalFlow::lambda_max() const {
   return eigen_.values.back() / static_cast<double>(samples_);
 }
 
-Matrix<double> LocalFlow::filtered(const Matrix<double>& r,
-                                   const std::function<double(double)>& phi) const {
+Matrix<double> LocalFlow::train(const Matrix<double>& r, const TrainingRule& rule,
+                                double point) const {
   const Matrix<double>& vectors = eigen_.vectors;
   const std::int64_t n = vectors.rows();
   NTKFLOW_EXPECTS(r.rows() == n, r.rows(), n);
@@ -30,7 +30,12 @@ Matrix<double> LocalFlow::filtered(const Matrix<double>& r,
   multiply(Transpose::yes, Transpose::no, 1.0, vectors.view(), r.view(), 0.0, modes.view());
   for (std::int64_t i = 0; i < n; ++i) {
     const double lambda = eigen_.values[static_cast<std::size_t>(i)];
-    const double weight = lambda > zero ? phi(lambda) : 0.0;
+    const double weight = lambda > zero ? rule.filter(lambda, point, samples_) : 0.0;
+    if (std::isinf(weight)) {
+      Matrix<double> overflow(n, r.cols());
+      std::fill_n(overflow.data(), overflow.size(), weight);
+      return overflow;
+    }
     for (std::int64_t j = 0; j < modes.cols(); ++j) {
       modes(i, j) *= weight;
     }
@@ -42,19 +47,12 @@ Matrix<double> LocalFlow::filtered(const Matrix<double>& r,
 }
 
 Matrix<double> LocalFlow::flow(const Matrix<double>& r, double t) const {
-  return filtered(r, [&](double lambda) { return flow_filter(lambda, t, samples_); });
+  return train(r, {}, t);
 }
 
 Matrix<double> LocalFlow::descent(const Matrix<double>& r, double learning_rate,
                                   std::int64_t steps) const {
-  return filtered(r, [&](double lambda) {
-    const double step = learning_rate * lambda / static_cast<double>(samples_);
-    const auto count = static_cast<double>(steps);
-    // Below 1 through logarithms, so that no digits cancel where a mode has hardly moved.
-    const double moved =
-        step < 1.0 ? -std::expm1(count * std::log1p(-step)) : 1.0 - std::pow(1.0 - step, count);
-    return moved / lambda;
-  });
+  return train(r, {Optimizer::gradient_descent, learning_rate, 0.0}, static_cast<double>(steps));
 }
 
 }  // namespace ntkflow

@@ -198,6 +198,10 @@ inline void expect_same(const RunConfig& a, const RunConfig& b) {
   if (a.dynamics) {
     EXPECT_EQ(a.dynamics->times, b.dynamics->times);
     EXPECT_EQ(a.dynamics->time_unit, b.dynamics->time_unit);
+    EXPECT_EQ(a.dynamics->optimizer, b.dynamics->optimizer);
+    EXPECT_EQ(a.dynamics->learning_rate, b.dynamics->learning_rate);
+    EXPECT_EQ(a.dynamics->momentum, b.dynamics->momentum);
+    EXPECT_EQ(a.dynamics->unstable, b.dynamics->unstable);
     EXPECT_EQ(a.dynamics->method, b.dynamics->method);
     EXPECT_EQ(a.dynamics->products, b.dynamics->products);
     EXPECT_EQ(a.dynamics->tolerance, b.dynamics->tolerance);

@@ -69,8 +69,15 @@ std::vector<std::string> samples() {
   laplace.kernel = "type = \"laplace\"\nlength_scale = 1e-3\nevaluation = \"layered\"\n";
   ConfigText arccos;
   arccos.kernel = "type = \"arccos\"\norder = 0\ndepth = 2\n";
-  return {files.text(),  columns.text(),    generated.text(), cube.text(),
-          labels.text(), polynomial.text(), laplace.text(),   arccos.text()};
+  labels.more =
+      "[dynamics]\noptimizer = \"heavy_ball\"\nsteps = { start = 1, stop = 1e9, count = 40 }\n"
+      "learning_rate = 0.1\nmomentum = 0.30000000000000004\n";
+  ConfigText steps;
+  steps.more =
+      "[dynamics]\noptimizer = \"gradient_descent\"\nsteps = [0, 3, 1000000000]\n"
+      "time_unit = \"absolute\"\nlearning_rate = 1e300\nunstable = \"run\"\n";
+  return {files.text(), columns.text(),    generated.text(), cube.text(),  labels.text(),
+          steps.text(), polynomial.text(), laplace.text(),   arccos.text()};
 }
 
 TEST(EffectiveTest, ReadsBackAsTheSameRun) {
@@ -148,6 +155,7 @@ TEST(EffectiveTest, PrintsDefaults) {
             "solver = \"cholesky\"\n"
             "\n"
             "[dynamics]\n"
+            "optimizer = \"flow\"\n"
             "times = { start = 1.0, stop = 1000000.0, count = 25, spacing = \"log\" }\n"
             "time_unit = \"inverse_lambda_max\"\n"
             "method = \"spectral\"\n"

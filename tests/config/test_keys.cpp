@@ -80,6 +80,11 @@ const KeyCase kAccepted[] = {
     {"dynamics", "times = { start = 0, stop = 10, count = 11, spacing = \"linear\" }", ""},
     {"dynamics", "times = { start = 5, stop = 5.0, count = 1 }", ""},
     {"dynamics", "time_unit = \"absolute\"", ""},
+    {"dynamics", "optimizer = \"flow\"", ""},
+    {"dynamics", "optimizer = \"gradient_descent\"\nsteps = [0, 1, 1000000000]", ""},
+    {"dynamics", "optimizer = \"heavy_ball\"\nmomentum = 0\nlearning_rate = 2", ""},
+    {"dynamics", "optimizer = \"nesterov\"\nlearning_rate = 1e-3\ntime_unit = \"absolute\"", ""},
+    {"dynamics", "optimizer = \"nesterov\"\nlearning_rate = 9\nunstable = \"run\"", ""},
     {"dynamics", "method = \"auto\"\nproducts = \"stored\"", ""},
     {"dynamics", "initial = \"gaussian_process\"\nseed = 7", ""},
     {"posterior", "", ""},
@@ -148,6 +153,13 @@ const KeyCase kWrongType[] = {
     {"dynamics", "products = 1", "dynamics.products: found 1 (integer)"},
     {"dynamics", "initial = 0", "dynamics.initial: found 0 (integer)"},
     {"dynamics", "seed = \"a\"", "dynamics.seed: found \"a\" (string)"},
+    {"dynamics", "optimizer = 1", "dynamics.optimizer: found 1 (integer)"},
+    {"dynamics", "optimizer = \"nesterov\"\nsteps = 5", "dynamics.steps: found 5 (integer)"},
+    {"dynamics", "optimizer = \"nesterov\"\nsteps = [1.0]", "dynamics.steps: found 1.0 (float)"},
+    {"dynamics", "optimizer = \"nesterov\"\nlearning_rate = \"1\"",
+     "dynamics.learning_rate: found \"1\" (string)"},
+    {"dynamics", "optimizer = \"nesterov\"\nmomentum = true", "dynamics.momentum: found true"},
+    {"dynamics", "optimizer = \"nesterov\"\nunstable = 1", "dynamics.unstable: found 1 (integer)"},
     {"posterior", "times = 3", "posterior.times: found 3 (integer); allowed: \"infinity\", a list"},
     {"posterior", "times = \"never\"", "posterior.times: found \"never\" (string)"},
     {"posterior", "time_unit = 1", "posterior.time_unit: found 1 (integer)"},
@@ -238,6 +250,34 @@ const KeyCase kImpossible[] = {
     {"dynamics", "times = { start = 1, stop = 1.0000000000000004, count = 90 }", "too close"},
     {"dynamics", "times = { start = 1, stop = 2 }", "dynamics.times.count: missing"},
     {"dynamics", "tolerance = 0", "dynamics.tolerance: found 0"},
+    {"dynamics", "steps = [1]", "dynamics.steps: gradient flow takes no steps"},
+    {"dynamics", "learning_rate = 1", "dynamics.learning_rate: gradient flow takes no steps"},
+    {"dynamics", "unstable = \"run\"", "dynamics.unstable: gradient flow takes no steps"},
+    {"dynamics", "momentum = 0.5", "dynamics.momentum: allowed with optimizer = \"heavy_ball\""},
+    {"dynamics", "times = [1]\nsteps = [1]", "dynamics.steps: gradient flow takes no steps"},
+    {"dynamics", "optimizer = \"gradient_descent\"\ntimes = [1]",
+     "dynamics.times: an optimizer is looked at after numbers of steps"},
+    {"dynamics", "optimizer = \"gradient_descent\"\nsteps = [1]\ntimes = [1]",
+     "dynamics.times: an optimizer"},
+    {"dynamics", "optimizer = \"gradient_descent\"\nmomentum = 0.5", "dynamics.momentum: allowed"},
+    {"dynamics", "optimizer = \"gradient_descent\"\ntime_unit = \"absolute\"",
+     "dynamics.learning_rate: missing"},
+    {"dynamics", "optimizer = \"gradient_descent\"\nlearning_rate = 0",
+     "dynamics.learning_rate: found 0"},
+    {"dynamics", "optimizer = \"gradient_descent\"\nlearning_rate = -1.0",
+     "dynamics.learning_rate: found -1.0"},
+    {"dynamics", "optimizer = \"heavy_ball\"\nmomentum = 1", "dynamics.momentum: found 1"},
+    {"dynamics", "optimizer = \"heavy_ball\"\nmomentum = -0.1", "dynamics.momentum: found -0.1"},
+    {"dynamics", "optimizer = \"heavy_ball\"\nsteps = []", "dynamics.steps: found []"},
+    {"dynamics", "optimizer = \"heavy_ball\"\nsteps = [2, 1]", "dynamics.steps: found 1"},
+    {"dynamics", "optimizer = \"heavy_ball\"\nsteps = [-1]", "dynamics.steps: found -1"},
+    {"dynamics", "optimizer = \"heavy_ball\"\nsteps = [1000000001]", "found 1000000001"},
+    {"dynamics", "optimizer = \"heavy_ball\"\nsteps = { start = 1.5, stop = 9, count = 3 }",
+     "dynamics.steps: start and stop are numbers of steps"},
+    {"dynamics", "optimizer = \"heavy_ball\"\nsteps = { start = 1, stop = 1e10, count = 3 }",
+     "dynamics.steps: start and stop are numbers of steps"},
+    {"dynamics", "optimizer = \"heavy_ball\"\nsteps = { start = 0, stop = 9, count = 3 }",
+     "dynamics.steps.start: found 0"},
     {"dynamics", "products = \"regenerated\"", "the spectral method has no products"},
     {"posterior", "times = []", "found a list of 0 times"},
     {"posterior", "times = [inf, inf]", "posterior.times: found inf (float)"},
@@ -281,6 +321,7 @@ const KeyCase kMisspelt[] = {
     {"kernel", "preset = \"jacto\"", "; did you mean \"jacot\"?"},
     {"kernel", "ridge = 0.1", "kernel.ridge: unknown key; did you mean regression.ridge?"},
     {"regression", "ridge_scale = \"mean-diagonal\"", "; did you mean \"mean_diagonal\"?"},
+    {"dynamics", "optimizer = \"heavyball\"", "did you mean \"heavy_ball\"?"},
     {"dynamics", "times = { strat = 1, start = 1, stop = 2, count = 2 }", "did you mean start?"},
     {"posterior", "training = \"all_layer\"", "; did you mean \"all_layers\"?"},
     {"posterior", "quantile = [0.5]", "posterior.quantile: unknown key; did you mean quantiles?"},
@@ -393,6 +434,24 @@ TEST(TimesTest, FollowTheirSpacing) {
   EXPECT_EQ(parse(config.text()).dynamics->times, (std::vector<double>{0.0, 1.0, 2.0, 3.0}));
   config.more = "[dynamics]\ntimes = [0, 0.5, 3]\n";
   EXPECT_EQ(parse(config.text()).dynamics->times, (std::vector<double>{0.0, 0.5, 3.0}));
+}
+
+TEST(StepsTest, AreWholeAndDistinct) {
+  ConfigText config;
+  config.more =
+      "[dynamics]\noptimizer = \"heavy_ball\"\n"
+      "steps = { start = 1, stop = 10, count = 7 }\n";
+  const DynamicsOptions options = *parse(config.text()).dynamics;
+  EXPECT_EQ(options.times, (std::vector<double>{1.0, 2.0, 3.0, 5.0, 7.0, 10.0}));
+  EXPECT_EQ(options.momentum, 0.9);
+  EXPECT_EQ(options.learning_rate, 1.0);
+  EXPECT_EQ(options.unstable, UnstableRate::refuse);
+  config.more = "[dynamics]\noptimizer = \"gradient_descent\"\n";
+  const DynamicsOptions standard = *parse(config.text()).dynamics;
+  EXPECT_EQ(standard.times.size(), 25U);
+  EXPECT_EQ(standard.times[1], 2.0);
+  EXPECT_EQ(standard.times.back(), 1e6);
+  EXPECT_EQ(standard.momentum, 0.0);
 }
 
 TEST(SyntheticTest, IsRawWithoutBeingTold) {

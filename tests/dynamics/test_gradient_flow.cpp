@@ -212,6 +212,106 @@ TEST(GradientFlowTest, IdentityErrorIsRoundingAndSeesAWrongCoefficient) {
   EXPECT_GT(flow.identity_errors(k, times, coefficients)[6 / kOutputs], bound);
 }
 
+/// The whole matrix of a kernel, on every rank.
+Matrix<double> whole(const Fixture& f) {
+  Matrix<double> identity(kTrain, kTrain);
+  for (std::int64_t i = 0; i < kTrain; ++i) {
+    identity(i, i) = 1.0;
+  }
+  return f.apply(identity);
+}
+
+/// A after so many steps of the rule, each a product with the dense matrix, in extended precision.
+Matrix<double> explicit_steps(const Matrix<double>& k, const Matrix<double>& r, double ridge,
+                              const TrainingRule& rule, std::int64_t steps) {
+  constexpr auto n = static_cast<std::size_t>(kTrain);
+  Matrix<double> result(kTrain, kOutputs);
+  for (std::int64_t j = 0; j < kOutputs; ++j) {
+    std::vector<long double> a(n, 0.0L);
+    std::vector<long double> before(n, 0.0L);
+    std::vector<long double> ahead(n, 0.0L);
+    for (std::int64_t step = 0; step < steps; ++step) {
+      for (std::size_t i = 0; i < n; ++i) {
+        ahead[i] = a[i] + static_cast<long double>(rule.momentum) * (a[i] - before[i]);
+      }
+      before = a;
+      const std::vector<long double>& at = rule.optimizer == Optimizer::nesterov ? ahead : before;
+      for (std::size_t i = 0; i < n; ++i) {
+        const auto row = static_cast<std::int64_t>(i);
+        long double gradient = ridge * at[i] - r(row, j);
+        for (std::size_t l = 0; l < n; ++l) {
+          gradient += k(static_cast<std::int64_t>(l), row) * at[l];
+        }
+        a[i] = ahead[i] - rule.learning_rate * gradient / static_cast<long double>(n);
+      }
+    }
+    std::transform(a.begin(), a.end(), result.column(j),
+                   [](long double value) { return static_cast<double>(value); });
+  }
+  return result;
+}
+
+TEST(GradientFlowTest, TakesTheStepsOfEveryRule) {
+  const Fixture f(automatic_grid(Communicator::world().size()));
+  const Matrix<double> k = whole(f);
+  const KernelOperator exact(f.kernel, silent_monitor());
+  for (const double ridge : {0.0, 0.5}) {
+    for (TrainingRule rule : {TrainingRule{Optimizer::gradient_descent, 0.0, 0.0},
+                              TrainingRule{Optimizer::heavy_ball, 0.0, 0.9},
+                              TrainingRule{Optimizer::nesterov, 0.0, 0.9}}) {
+      const double top = f.eigen.values.back() / kTrain;
+      for (const double part : {0.1, 0.5, 0.99}) {
+        rule.learning_rate = part * rule.stable_learning_rate(top + ridge / kTrain);
+        const GradientFlow flow(f.eigen, f.residual, ridge, rule);
+        for (const std::int64_t steps : {0, 1, 2, 7, 100, 5000}) {
+          SCOPED_TRACE(testing::Message()
+                       << optimizer_text(rule.optimizer) << ", ridge " << ridge << ", " << part
+                       << " of the limit, " << steps << " steps");
+          const Matrix<double> a = explicit_steps(k, f.residual, ridge, rule, steps);
+          const Matrix<double> on_test = f.predict(a);
+          const Matrix<double> on_train = f.apply(a);
+          const double points[] = {static_cast<double>(steps)};
+          const Matrix<double> coefficients = flow.coefficients(points);
+          EXPECT_LE(largest_difference(f.predict(coefficients), on_test), 1e-11 * largest(on_test));
+          EXPECT_LE(largest_difference(flow.train_increment(points), on_train),
+                    1e-11 * largest(on_train));
+          for (const double error : flow.identity_errors(exact, points, coefficients)) {
+            EXPECT_LE(error, test::eigen_bound<double>(kTrain, 1.0) / (1.0 - part));
+          }
+          const double wrong[] = {static_cast<double>(steps + 1)};
+          EXPECT_TRUE(steps > 100 || largest_difference(flow.train_increment(wrong), on_train) >
+                                         1e-11 * largest(on_train));
+        }
+        const Stability stability = stability_of(flow.rule(), flow.modes());
+        EXPECT_EQ(stability.unstable_modes, 0);
+        EXPECT_FALSE(stability.rises_at.has_value());
+      }
+    }
+  }
+}
+
+TEST(GradientFlowTest, SaysHowAnUnstableRateDiverges) {
+  const Fixture f(automatic_grid(Communicator::world().size()));
+  const TrainingRule rule{Optimizer::gradient_descent, 2.02 / (f.eigen.values.back() / kTrain),
+                          0.0};
+  const GradientFlow flow(f.eigen, f.residual, 0.0, rule);
+  const Stability stability = stability_of(rule, flow.modes());
+  EXPECT_EQ(stability.unstable_modes, 1);
+  ASSERT_TRUE(stability.rises_at.has_value());
+  const auto squared_residual = [&](double steps) {
+    const double points[] = {steps};
+    const Matrix<double> increment = flow.train_increment(points);
+    double sum = 0.0;
+    for (std::int64_t i = 0; i < increment.size(); ++i) {
+      const double left = f.residual.data()[i] - increment.data()[i];
+      sum += left * left;
+    }
+    return sum;
+  };
+  EXPECT_GT(squared_residual(*stability.rises_at), squared_residual(0.0));
+  EXPECT_LE(squared_residual(*stability.rises_at - 1.0), squared_residual(0.0));
+}
+
 TEST(GradientFlowTest, NullSpaceNeverMoves) {
   // Two equal samples with different targets: half the difference of their targets is out of reach.
   const auto repeated = [](std::int64_t position, std::int64_t input) {

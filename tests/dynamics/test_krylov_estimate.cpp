@@ -50,7 +50,7 @@ TEST(DefectTimesTest, LooksBeforeALateTime) {
   // Rates from 10 to 1e-3, and one that is zero to rounding and never moves.
   const std::vector<double> ritz{1e-15, 1e-2, 1.0, 100.0};
   const std::vector<double> late{1e6};
-  const auto times = defect_times(ritz, late, 10);
+  const auto times = defect_times({}, ritz, late, 10);
   ASSERT_EQ(times.size(), 33U);
   EXPECT_DOUBLE_EQ(times.front(), 0.01);
   EXPECT_EQ(times.back(), 1e6);
@@ -60,18 +60,18 @@ TEST(DefectTimesTest, LooksBeforeALateTime) {
   }
   EXPECT_GE(times[31], 5e3) << "ends before the slowest has decayed";
   EXPECT_LE(times[31], 1e4);
-  EXPECT_EQ(defect_times(ritz, std::vector<double>{kForever}, 10).back(), kForever);
+  EXPECT_EQ(defect_times({}, ritz, std::vector<double>{kForever}, 10).back(), kForever);
 }
 
 TEST(DefectTimesTest, TakesNoTimeAfterTheLast) {
   const std::vector<double> ritz{1e-2, 100.0};
-  const auto times = defect_times(ritz, std::vector<double>{0.02, 0.5}, 10);
+  const auto times = defect_times({}, ritz, std::vector<double>{0.02, 0.5}, 10);
   EXPECT_EQ(times.size(), 34U);
   EXPECT_EQ(times.back(), 0.5);
   const std::vector<double> early{1e-3, 2e-3};
-  EXPECT_EQ(defect_times(ritz, early, 10), early);
-  EXPECT_EQ(defect_times(ritz, {}, 10), std::vector<double>{});
-  EXPECT_EQ(defect_times(std::vector<double>{0.0}, early, 10), early);
+  EXPECT_EQ(defect_times({}, ritz, early, 10), early);
+  EXPECT_EQ(defect_times({}, ritz, {}, 10), std::vector<double>{});
+  EXPECT_EQ(defect_times({}, std::vector<double>{0.0}, early, 10), early);
 }
 
 TEST(SpreadSamplesTest, TakesTheLargerNeighbour) {
@@ -82,17 +82,40 @@ TEST(SpreadSamplesTest, TakesTheLargerNeighbour) {
   EXPECT_EQ(spread_samples(times, {}, {}), std::vector<double>(5, 0.0));
 }
 
+TEST(DefectTimesTest, OfAnOptimizerAreWholeSteps) {
+  const std::vector<double> ritz{1e-2, 100.0};
+  const TrainingRule rule{Optimizer::gradient_descent, 0.05, 0.0};
+  const auto steps = defect_times(rule, ritz, std::vector<double>{5.0, 1e9}, 10);
+  EXPECT_EQ(steps.size(), 34U);
+  EXPECT_EQ(steps.front(), 1.0);
+  EXPECT_EQ(steps.back(), 1e9);
+  for (const double step : steps) {
+    EXPECT_EQ(step, std::floor(step));
+  }
+}
+
+/// 1 - exp(-t lambda / n).
+std::function<double(double)> decayed(double t, std::int64_t n) {
+  return [=](double lambda) { return TrainingRule{}.transmission(lambda, t, 1.0, n); };
+}
+
+TEST(ResonanceTest, IsTheLargestTransmissionAboveOne) {
+  const std::vector<double> ritz{1.0, 4.0, 2.0};
+  EXPECT_EQ(resonance(ritz, [](double lambda) { return 0.2 * lambda; }), 1.0);
+  EXPECT_EQ(resonance(ritz, [](double lambda) { return lambda; }), 4.0);
+}
+
 TEST(WhiteTransmissionTest, IsTheRootMeanSquareOfTheDecayedPart) {
   // Eigenvalues 4 and twice 1, of which the first is a Ritz value.
   const std::vector<double> ritz{4.0};
   const double t = 0.6;
   const double expected = std::sqrt(
       (std::pow(1.0 - std::exp(-0.2 * 4.0), 2) + 2.0 * std::pow(1.0 - std::exp(-0.2), 2)) / 3.0);
-  EXPECT_DOUBLE_EQ(white_transmission(ritz, 6.0, t, 3), expected);
-  EXPECT_EQ(white_transmission(ritz, 6.0, 0.0, 3), 0.0);
-  EXPECT_EQ(white_transmission(ritz, 6.0, kForever, 3), 1.0);
+  EXPECT_DOUBLE_EQ(white_transmission(ritz, 6.0, 3, decayed(t, 3)), expected);
+  EXPECT_EQ(white_transmission(ritz, 6.0, 3, decayed(0.0, 3)), 0.0);
+  EXPECT_EQ(white_transmission(ritz, 6.0, 3, decayed(kForever, 3)), 1.0);
   // Nothing is left for the others: they never move.
-  EXPECT_DOUBLE_EQ(white_transmission(ritz, 4.0, kForever, 4), 0.5);
+  EXPECT_DOUBLE_EQ(white_transmission(ritz, 4.0, 4, decayed(kForever, 4)), 0.5);
 }
 
 TEST(RemainingChangeTest, SumsAGeometricSeries) {

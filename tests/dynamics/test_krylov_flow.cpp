@@ -242,6 +242,164 @@ TEST(KrylovFlowTest, FollowsAKnownSpectrum) {
   }
 }
 
+DynamicsOptions at_steps(const TrainingRule& rule, std::vector<double> steps) {
+  DynamicsOptions options = at_times(std::move(steps));
+  options.optimizer = rule.optimizer;
+  options.learning_rate = rule.learning_rate;
+  options.momentum = rule.momentum;
+  return options;
+}
+
+/// phi after so many steps, by taking each in extended precision.
+long double explicit_filter(const TrainingRule& rule, long double lambda, double steps,
+                            std::int64_t n) {
+  const bool looks_ahead = rule.optimizer == Optimizer::nesterov;
+  const long double beta = rule.momentum;
+  long double a = 0.0L;
+  long double before = 0.0L;
+  for (double step = 0.0; step < steps; ++step) {
+    const long double ahead = a + beta * (a - before);
+    const long double gradient = (lambda * (looks_ahead ? ahead : a) - 1.0L) / n;
+    before = a;
+    a = ahead - rule.learning_rate * gradient;
+  }
+  return a;
+}
+
+const std::vector<double> kSteps = {0.0, 1.0, 2.0, 5.0, 40.0, 300.0, 2000.0};
+
+TEST(KrylovFlowTest, TakesTheStepsOfEveryRule) {
+  const auto world = Communicator::world();
+  for (const std::int64_t n : {1, 2, 37}) {
+    for (const double ridge : {0.0, 0.7}) {
+      for (const bool has_inverse : {false, true}) {
+        // Rates in units of 1 / lambda_max = 1, to just below the limits 2, 3.8 and 1.357.
+        for (const TrainingRule& rule : {TrainingRule{Optimizer::gradient_descent, 1.0, 0.0},
+                                         TrainingRule{Optimizer::gradient_descent, 1.9, 0.0},
+                                         TrainingRule{Optimizer::heavy_ball, 1.0, 0.9},
+                                         TrainingRule{Optimizer::heavy_ball, 3.5, 0.9},
+                                         TrainingRule{Optimizer::nesterov, 1.0, 0.9},
+                                         TrainingRule{Optimizer::nesterov, 1.3, 0.9}}) {
+          SCOPED_TRACE(testing::Message()
+                       << "n = " << n << ", ridge = " << ridge << ", inverse " << has_inverse
+                       << ", " << optimizer_text(rule.optimizer) << ", " << rule.learning_rate);
+          const KnownSpectrum known(n);
+          const DenseOperator kernel = known.kernel();
+          const DenseOperator inverse = known.inverse(ridge);
+          const KrylovOperators operators{&kernel, has_inverse ? &inverse : nullptr, nullptr,
+                                          kernel.trace(), 0x1p-53};
+          const Matrix<double> r = class_targets(n, 2);
+          if (rule.learning_rate >=
+              rule.stable_learning_rate(1.0 + ridge / static_cast<double>(n))) {
+            EXPECT_THROW(KrylovFlow(world, operators, r, nullptr, ridge, at_steps(rule, kSteps),
+                                    silent_monitor()),
+                         ConfigError);
+            continue;
+          }
+          const KrylovFlow flow(world, operators, r, nullptr, ridge, at_steps(rule, kSteps),
+                                silent_monitor());
+          EXPECT_TRUE(flow.report().converged);
+          EXPECT_NEAR(flow.rule().learning_rate, rule.learning_rate,
+                      test::eigen_bound<double>(n, rule.learning_rate));
+          const Matrix<double> coefficients = flow.coefficients(kSteps);
+          const Matrix<double> increment = flow.train_increment(kSteps);
+          EXPECT_EQ(largest(at_time(coefficients, 2, 0)), 0.0);
+          for (std::size_t k = 1; k < kSteps.size(); ++k) {
+            const auto at = [&](double steps) {
+              return known.function(
+                  [&](long double x) {
+                    return x * explicit_filter(flow.rule(), x + ridge, steps, n);
+                  },
+                  r);
+            };
+            const Matrix<double> expected = at(kSteps[k]);
+            const double bound = flow.error_estimate()[k];
+            EXPECT_LE(largest_difference(product(kernel.a, at_time(coefficients, 2, k)), expected),
+                      bound)
+                << kSteps[k];
+            const double error = largest_difference(at_time(increment, 2, k), expected);
+            EXPECT_LE(error, std::min(bound, 1e-9)) << kSteps[k];
+            EXPECT_LE(bound, 1e-8) << kSteps[k];
+            EXPECT_TRUE(n == 1 || kSteps[k] > 2.0 ||
+                        largest_difference(expected, at(kSteps[k] + 1.0)) > bound)
+                << "another step passes";
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(KrylovFlowTest, StepsAreAPolynomialOfTheirNumber) {
+  const auto world = Communicator::world();
+  const KnownSpectrum known(101);
+  const DenseOperator kernel = known.kernel();
+  const Matrix<double> r = class_targets(known.n, 1);
+  for (const TrainingRule& rule : {TrainingRule{Optimizer::gradient_descent, 1.7, 0.0},
+                                   TrainingRule{Optimizer::nesterov, 1.1, 0.9}}) {
+    const double steps = 6.0;
+    const auto expected = known.function(
+        [&](long double x) { return x * explicit_filter(rule, x, steps, known.n); }, r);
+    for (const int blocks : {5, 6}) {
+      BlockKrylov space(world, kernel, nullptr, r, {}, 20);
+      while (space.dimension() < blocks) {
+        ASSERT_TRUE(space.extend());
+      }
+      const LocalEigenSystem eigen = diagonalise_local(space.projection());
+      Matrix<double> y(blocks, 1);
+      for (std::int64_t k = 0; k < blocks; ++k) {
+        double mode = 0.0;
+        for (std::int64_t i = 0; i < blocks; ++i) {
+          mode += eigen.vectors(i, k) * space.start_coordinates().column(0)[i];
+        }
+        mode *= rule.filter(eigen.values[static_cast<std::size_t>(k)], steps, known.n);
+        for (std::int64_t i = 0; i < blocks; ++i) {
+          y(i, 0) += mode * eigen.vectors(i, k);
+        }
+      }
+      const double error = largest_difference(space.combine_image(y), expected);
+      const double bound = test::eigen_bound<double>(known.n, largest(r));
+      EXPECT_EQ(error <= bound, blocks == 6) << error;
+    }
+  }
+}
+
+TEST(KrylovFlowTest, RefusesAnUnstableRateOrFollowsIt) {
+  const auto world = Communicator::world();
+  const KnownSpectrum known(60);
+  const DenseOperator kernel = known.kernel();
+  const KrylovOperators operators{&kernel, nullptr, nullptr, kernel.trace(), 0x1p-53};
+  const Matrix<double> r = class_targets(known.n, 2);
+  for (const TrainingRule& rule : {TrainingRule{Optimizer::gradient_descent, 2.02, 0.0},
+                                   TrainingRule{Optimizer::heavy_ball, 3.83, 0.9},
+                                   TrainingRule{Optimizer::nesterov, 1.37, 0.9}}) {
+    DynamicsOptions options = at_steps(rule, {0.0, 3.0, 50.0, 400.0, 1e7});
+    EXPECT_THROW(KrylovFlow(world, operators, r, nullptr, 0.0, options, silent_monitor()),
+                 ConfigError);
+    options.unstable = UnstableRate::run;
+    const KrylovFlow flow(world, operators, r, nullptr, 0.0, options, silent_monitor());
+    EXPECT_TRUE(flow.report().converged);
+    const Stability stability = stability_of(flow.rule(), flow.modes());
+    EXPECT_NEAR(stability.stable_learning_rate, rule.stable_learning_rate(1.0), 1e-12);
+    EXPECT_GE(stability.unstable_modes, 1);
+    ASSERT_TRUE(stability.rises_at.has_value());
+    EXPECT_EQ(finite_points(flow.rule(), flow.times(), static_cast<double>(known.n), known.n), 4U);
+    const std::vector<double> finite{0.0, 3.0, 50.0, 400.0};
+    const Matrix<double> increment = flow.train_increment(finite);
+    for (std::size_t k = 1; k < finite.size(); ++k) {
+      const auto expected = known.function(
+          [&](long double x) { return x * explicit_filter(flow.rule(), x, finite[k], known.n); },
+          r);
+      const double error = largest_difference(at_time(increment, 2, k), expected);
+      EXPECT_LE(error, flow.error_estimate()[k]) << finite[k];
+      EXPECT_LE(error, 1e-9 * std::max(1.0, largest(expected))) << finite[k];
+      EXPECT_LE(flow.error_estimate()[k], 1e-7 * std::max(1.0, largest(expected))) << finite[k];
+    }
+    EXPECT_GT(largest(at_time(increment, 2, 3)), 10.0 * largest(r));
+    EXPECT_TRUE(std::isinf(flow.error_estimate().back()));
+  }
+}
+
 TEST(KrylovFlowTest, FindsTheFirstModeThatTheResidualDoesNotExcite) {
   const auto world = Communicator::world();
   const KnownSpectrum known(50);

@@ -50,6 +50,23 @@ class DrawnDataTest(support.Case):
         self.assertEqual(set(line(figure, "best t = 10")[0]), {10.0})
         self.assertEqual(set(line(figure, "test, t = ∞")[1]), {0.5 * 4 * 1.1})  # the loss sums over outputs
 
+    def test_losses_of_an_optimizer_over_steps(self):
+        loss = np.array([3.0, 1.0, np.inf])
+        file = self.result(
+            dynamics__time=np.array([0.5, 5.0, 50.0]),
+            dynamics__step=np.array([1, 10, 100]),
+            dynamics__train_loss=loss,
+            dynamics__test_loss=loss,
+        )
+        with support.h5py.File(file, "a") as opened:
+            opened["dynamics"].attrs["best_time_by_test_loss"] = 5.0
+            opened["dynamics"].attrs["best_step_by_test_loss"] = 10
+        with Result(file) as result:
+            figure = draw_losses(result)
+        np.testing.assert_array_equal(line(figure, "test"), [[1, 10, 100], [3.0, 1.0, np.nan]])
+        self.assertEqual(set(line(figure, "best s = 10")[0]), {10.0})
+        self.assertEqual(figure.axes[0].get_xlabel(), "steps s")
+
     def losses(self, train_mse: float, test_mse: float) -> Figure:
         """Of two curves that end at 0.01 and 0.1, with one output."""
         file = self.result(

@@ -53,6 +53,20 @@ class RunsTest(support.Case):
         for word in ("target", "angle of x", "3π/2"):
             self.assertIn(word, predictions)
 
+    def test_steps_that_overflow(self):
+        settings = ('optimizer="gradient_descent"', "learning_rate=2.5", 'unstable="run"', "steps=[1, 5, 20, 100000]")
+        arguments = [part for text in settings for part in ("--set", f"dynamics.{text}")]
+        config = self.folder / "steps.toml"
+        lines = (INPUTS / "circle.toml").read_text().splitlines()
+        config.write_text("\n".join(text for text in lines if not text.startswith("times")))
+        file = self.run_program(str(config), *arguments)
+        for path in self.draw(file, "losses", "spectrum", "predictions"):
+            self.assert_is_picture(path)
+        losses, _, predictions = map(self.texts, self.draw(file, "losses", "spectrum", "predictions", kind="svg"))
+        self.assertIn("steps s", losses)
+        self.assertIn("s = 20", predictions)
+        self.assertNotIn("s = 100", predictions)
+
     def test_other_choices(self):
         """No test set, linear and few times, f_0 drawn, part of the spectrum, one output for all classes."""
         file = self.run_program("circle.toml", "--set", "spectrum.count=5", "--set", "dynamics.times=[0.0, 1.0, 2.0]")

@@ -40,8 +40,8 @@ struct KrylovReport {
   /// approximate inverse it may leave something out.
   bool converged = false;
   /// Largest over outputs and times, also some between the times asked for and before them, of
-  /// |K A_t + ridge A_t + exp(-t (K + ridge I)/N) r - r| / |r| with the products used: the defect
-  /// of the flow's own identity, both terms from the space.
+  /// |K A_t + ridge A_t + p_t(K + ridge I) r - r| / |r| with the products used: the defect of the
+  /// rule's own identity, both terms from the space.
   double identity_error = 0.0;
   // Wall time, the maximum over the ranks.
   double product_seconds = 0.0;
@@ -50,7 +50,7 @@ struct KrylovReport {
   double estimate_seconds = 0.0;  ///< including the projected eigenproblems and the exact product
 };
 
-/// Gradient flow projected on an extended block Krylov space of the residual: no eigensolve of K,
+/// Training projected on an extended block Krylov space of the residual: no eigensolve of K,
 /// and no factorisation beyond the closed form's own.
 ///
 ///     A_t = Q phi_t(H) Q^T r,   H = Q^T (K + ridge I) Q.
@@ -58,7 +58,8 @@ struct KrylovReport {
 /// All times come from one basis. The space starts with r and (K + ridge I)^-1 r, and with one
 /// random vector that finds lambda_max whatever r is. It grows until its error estimate is below
 /// the tolerance at all times. As in GradientFlow, Ritz values that are zero to rounding do not
-/// move.
+/// move. Steps of an optimizer commute with the projection: s of them are a polynomial of degree
+/// s - 1 in K, exact in a space of s blocks.
 class KrylovFlow : public Flow {
  public:
   /// Collective over comm, which must outlive the flow, and over the operators' ranks.
@@ -68,22 +69,27 @@ class KrylovFlow : public Flow {
   /// applied. Read with an inverse only.
   /// @param ridge        absolute
   /// Throws NumericalError when an operator gives values that are not finite, or when times are in
-  /// units of 1 / lambda_max and this is zero to rounding beside the ridge; InterruptedError when
-  /// the monitor asks to stop; both on all ranks.
+  /// units of 1 / lambda_max and this is zero to rounding beside the ridge; ConfigError as soon as
+  /// a learning rate shows as unstable that must not be; InterruptedError when the monitor asks to
+  /// stop; all on all ranks.
   KrylovFlow(const Communicator& comm, const KrylovOperators& operators,
              const Matrix<double>& residual, const Matrix<double>* closed_form, double ridge,
              const DynamicsOptions& options, Monitor& monitor);
 
   [[nodiscard]] double lambda_max() const override { return lambda_max_; }
-  [[nodiscard]] Matrix<double> coefficients(std::span<const double> times) const override;
+  /// For an optimizer the learning rate is absolute.
+  [[nodiscard]] const TrainingRule& rule() const override { return rule_; }
+  /// Ritz values and the residual along their vectors.
+  [[nodiscard]] TrainedModes modes() const override;
+  [[nodiscard]] Matrix<double> coefficients(std::span<const double> points) const override;
   /// K A_t with the products that built the space: where these are in single precision, the error
   /// of one such product comes on top of the estimate.
-  [[nodiscard]] Matrix<double> train_increment(std::span<const double> times) const override;
+  [[nodiscard]] Matrix<double> train_increment(std::span<const double> points) const override;
 
-  /// The times asked for, absolute.
+  /// The times asked for, absolute, or numbers of steps.
   [[nodiscard]] const std::vector<double>& times() const { return times_; }
   /// For each of them an estimate of max |f_t(x) - exact f_t(x)| over test points and outputs, on
-  /// the safe side: see krylov_estimate.hpp in the sources.
+  /// the safe side: see krylov_estimate.hpp in the sources. Infinite where f_t overflows.
   [[nodiscard]] const std::vector<double>& error_estimate() const { return error_estimate_; }
   [[nodiscard]] const KrylovReport& report() const { return report_; }
 
@@ -99,7 +105,13 @@ class KrylovFlow : public Flow {
   [[nodiscard]] Projected project() const;
   /// Coordinates of A_t in the basis, [m x (T C)]. A space without vectors gives none. Collective.
   [[nodiscard]] Matrix<double> coordinates(const Projected& projected,
-                                           std::span<const double> times) const;
+                                           std::span<const double> points) const;
+  /// Takes lambda_max of K as the unit of times and learning rate.
+  void set_unit(const DynamicsOptions& options, double largest);
+  /// The factor by which the fastest mode grows in a step of training that diverges, else 1.
+  [[nodiscard]] double growth() const;
+  /// The first of the sampled points, without those that overflow.
+  [[nodiscard]] std::vector<double> finite_samples(const std::vector<std::size_t>& samples) const;
 
   const Communicator* comm_;
   std::int64_t n_;
@@ -109,6 +121,7 @@ class KrylovFlow : public Flow {
   std::optional<BlockKrylov> space_;
   Projected projected_;
   double lambda_max_ = 0.0;
+  TrainingRule rule_;
   std::vector<double> times_;
   std::vector<double> error_estimate_;
   KrylovReport report_;

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 
 #include <ntkflow/base/matrix.hpp>
 #include <ntkflow/base/matrix_view.hpp>
+#include <ntkflow/dynamics/training_rule.hpp>
 #include <ntkflow/linalg/local_eigen.hpp>
 
 namespace ntkflow {
@@ -16,7 +16,7 @@ namespace ntkflow {
 ///
 ///     f(x) = f_0(x) + kappa(x)^T A,   A = phi(K) (y - f_0(X)),
 ///
-/// with the phi of the flow or of so many steps of descent. As in GradientFlow, modes that are zero
+/// with the phi of a TrainingRule. As in GradientFlow, modes that are zero
 /// to rounding do not move. All members are Local. Ref: Lee et al. (2019), equations 8 to 11.
 class LocalFlow {
  public:
@@ -29,17 +29,17 @@ class LocalFlow {
   /// Eigensystem of K.
   [[nodiscard]] const LocalEigenSystem& eigen() const noexcept { return eigen_; }
 
-  /// phi_t(K) R for gradient flow over time t, which may be infinite. R [n x k].
+  /// phi(K) R with the phi of a rule at a point of training; infinite where that overflows. R [n x
+  /// k].
+  [[nodiscard]] Matrix<double> train(const Matrix<double>& r, const TrainingRule& rule,
+                                     double point) const;
+  /// The same for gradient flow over time t, which may be infinite.
   [[nodiscard]] Matrix<double> flow(const Matrix<double>& r, double t) const;
-  /// The same for `steps` steps of gradient descent: phi(lambda) = (1 - (1 - rate lambda /
-  /// N)^steps) / lambda.
+  /// The same for `steps` steps of gradient descent.
   [[nodiscard]] Matrix<double> descent(const Matrix<double>& r, double learning_rate,
                                        std::int64_t steps) const;
 
  private:
-  [[nodiscard]] Matrix<double> filtered(const Matrix<double>& r,
-                                        const std::function<double(double)>& phi) const;
-
   std::int64_t samples_;
   LocalEigenSystem eigen_;
 };

@@ -17,16 +17,27 @@ enum class FlowMethod { spectral, krylov, automatic };
 /// evaluated anew in double precision, every solve refined.
 enum class FlowProducts { stored, regenerated };
 
+/// How training moves f; see training_rule.hpp.
+enum class Optimizer { flow, gradient_descent, heavy_ball, nesterov };
+/// What to do with a learning rate beyond the stable limit.
+enum class UnstableRate { refuse, run };
+
 /// What is trained: all layers, so that f_t moves by the NTK, or the last one alone, so that it
 /// moves by the NNGP kernel.
 enum class TrainedLayers { all, last };
 
 struct DynamicsOptions {
-  std::vector<double> times;  ///< ascending, not negative
-  TimeUnit time_unit = TimeUnit::inverse_lambda_max;
+  Optimizer optimizer = Optimizer::flow;
+  /// Ascending, not negative: times of the flow, or numbers of steps, whole, of an optimizer.
+  std::vector<double> times;
+  TimeUnit time_unit = TimeUnit::inverse_lambda_max;  ///< of times and learning rate, not of steps
+  double learning_rate = 1.0;                         ///< of an optimizer
+  double momentum = 0.0;                              ///< in [0, 1), of heavy_ball and nesterov
+  UnstableRate unstable = UnstableRate::refuse;
   FlowMethod method = FlowMethod::spectral;
   FlowProducts products = FlowProducts::stored;
-  double tolerance = 1e-10;  ///< krylov: estimated error of f_t, relative to max |y - f_0|
+  /// krylov: estimated error of f_t, relative to max |y - f_0|, or to f_t where training diverges.
+  double tolerance = 1e-10;
   InitialFunction initial = InitialFunction::zero;
   std::uint64_t seed = 0;  ///< of the draw
 };

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <ntkflow/dynamics/options.hpp>
 #include <ntkflow/kernel/architecture.hpp>
 
 namespace ntkflow {
@@ -63,9 +64,6 @@ enum class NetworkPrecision { single_precision, double_precision };
 
 /// How parameters follow the negative gradient; see finite/training.hpp.
 enum class TrainingMethod { descent, flow };
-
-/// What to do with a learning rate beyond the stable limit.
-enum class UnstableRate { refuse, run };
 
 /// The ensembles of finite networks that a study trains: `draws` for each width.
 struct NetworkOptions {

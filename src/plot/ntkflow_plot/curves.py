@@ -1,4 +1,4 @@
-"""Losses and accuracies along the flow."""
+"""Losses and accuracies over training."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from . import style
 from .results import Array, Result
+from .training import training_axis
 
 LABELS = {"train": "training", "test": "test"}
 # A training loss may fall to rounding; at most so many decades below the smallest test loss are shown, or, of limits
@@ -58,9 +59,10 @@ def draw_accuracies(result: Result) -> Figure | None:
 
 
 def read_curves(result: Result, quantity: str) -> dict[str, Array]:
-    """The stored curves of this quantity [T], by "train" and "test"."""
+    """The stored curves of this quantity [T], by "train" and "test"; NaN where training overflowed."""
     paths = {name: f"/dynamics/{name}_{quantity}" for name in LABELS}
-    return {name: result.array(path, axes=1) for name, path in paths.items() if result.has(path)}
+    curves = {name: result.array(path, axes=1) for name, path in paths.items() if result.has(path)}
+    return {name: np.where(np.isfinite(values), values, np.nan) for name, values in curves.items()}
 
 
 def draw_curves(
@@ -72,17 +74,17 @@ def draw_curves(
     """
     figure = style.new_figure(style.ONE_COLUMN, 2.9)
     axes = figure.add_subplot()
-    time = result.array("/dynamics/time", axes=1)
+    axis = training_axis(result)
     for index, (name, label) in enumerate(LABELS.items()):
         colour, dashes, marker = style.series(index)
         if name in curves:
             axes.plot(
-                time,
+                axis.values,
                 curves[name],
                 color=colour,
                 linestyle=dashes,
                 marker=marker,
-                markevery=0.1 if time.size > ALL_MARKED else 1,
+                markevery=0.1 if axis.values.size > ALL_MARKED else 1,
                 label=label,
                 zorder=3,
             )
@@ -91,10 +93,10 @@ def draw_curves(
             axes.plot([], [], color=colour, linestyle=":", linewidth=1, label=below)
         elif name in limits:
             axes.axhline(limits[name], color=colour, linestyle=":", linewidth=1, label=f"{label}, t = ∞")
-    best = result.attribute("/dynamics", "best_time_by_test_loss")
-    if best is not None:
-        axes.axvline(best, color=style.GREY, linewidth=3, alpha=0.4, label=f"best t = {style.number(best)}")
-    style.scale_by_range(axes, time)
-    axes.set_xlabel("time t")
+    if axis.best is not None:
+        best = f"best {axis.symbol} = {style.number(axis.best)}"
+        axes.axvline(axis.best, color=style.GREY, linewidth=3, alpha=0.4, label=best)
+    style.scale_by_range(axes, axis.values)
+    axes.set_xlabel(axis.label)
     style.legend_above(axes, columns=2)
     return figure, axes

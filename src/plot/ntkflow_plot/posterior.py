@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from . import style
 from .results import Array, Result
+from .training import training_axis
 
 TIMES = 3
 POINTS = 30
@@ -35,7 +36,7 @@ def draw_predictions(result: Result) -> Figure | None:
     if angle is None:
         return None
     order = np.argsort(angle)
-    time = result.array("/dynamics/time", axes=1)
+    training = training_axis(result)
     figure = style.new_figure(style.ONE_COLUMN, 3.1)
     axes = figure.add_subplot()
     target = result.array("/data/test_target", axes=2)[order, 0]
@@ -49,7 +50,7 @@ def draw_predictions(result: Result) -> Figure | None:
         markersize=8,
         label="target",
     )
-    predictions = result.array("/dynamics/test_prediction", axes=3)[:, order, 0]
+    predictions = result.array("/dynamics/test_prediction", axes=3)[training.finite][:, order, 0]
     for index, i in enumerate(style.spread_out(settled(predictions) + 1, 5)):
         colour, dashes, marker = style.series(index)
         axes.plot(
@@ -58,7 +59,7 @@ def draw_predictions(result: Result) -> Figure | None:
             color=colour,
             linestyle=dashes,
             marker=marker if angle.size == 1 else "",
-            label=f"t = {style.number(time[i], digits=2)}",
+            label=training.name(training.finite[i]),
         )
     style.angle_axis(axes, 0)
     axes.set_xlabel("angle of x")

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from . import idx, style
 from .confusion import classes_of
 from .results import Array, NotDrawn, Result
+from .training import training_axis
 
 IMAGES = 10
 TIMES = 6
@@ -24,10 +25,10 @@ def draw_samples(result: Result) -> Figure | None:
     """
     if not result.has("/dynamics/time", "/dynamics/test_prediction", "/data/test_label", "/data/test_index"):
         return None
-    time = result.array("/dynamics/time", axes=1)
-    at = style.spread_out(time.size, TIMES)
+    training = training_axis(result)
+    at = [int(training.finite[i]) for i in style.spread_out(training.finite.size, TIMES)]
     answer = classes_of(result.array("/dynamics/test_prediction", axes=3, at=at))
-    names = [f"t = {style.number(time[i], digits=2)}" for i in at]
+    names = [training.name(i) for i in at]
     if result.has("/regression/test_prediction"):
         answer = np.vstack([answer, classes_of(result.array("/regression/test_prediction", axes=2))])
         names.append("t = ∞")
