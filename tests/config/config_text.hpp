@@ -159,6 +159,11 @@ inline void expect_same(const RunConfig& a, const RunConfig& b) {
   EXPECT_EQ(ours.first_layer, theirs.first_layer);
   expect_same(ours.activation, theirs.activation);
   EXPECT_EQ(a.kernel.evaluation, b.kernel.evaluation);
+  ASSERT_EQ(a.kernel.named.has_value(), b.kernel.named.has_value());
+  if (a.kernel.named) {
+    EXPECT_EQ(a.kernel.named->name, b.kernel.named->name);
+    EXPECT_EQ(a.kernel.named->parameters, b.kernel.named->parameters);
+  }
   ASSERT_EQ(a.regression.has_value(), b.regression.has_value());
   if (a.regression) {
     EXPECT_EQ(a.regression->ridge.value, b.regression->ridge.value);

@@ -63,7 +63,14 @@ std::vector<std::string> samples() {
   labels.data =
       "format = \"hdf5\"\ntrain = { inputs = \"a.h5:/x\", targets = \"a.h5:/y\" }\n"
       "targets = { encoding = \"class_index\" }\n";
-  return {files.text(), columns.text(), generated.text(), cube.text(), labels.text()};
+  ConfigText polynomial;
+  polynomial.kernel = "type = \"polynomial\"\noffset = 0.30000000000000004\ndegree = 7\n";
+  ConfigText laplace;
+  laplace.kernel = "type = \"laplace\"\nlength_scale = 1e-3\nevaluation = \"layered\"\n";
+  ConfigText arccos;
+  arccos.kernel = "type = \"arccos\"\norder = 0\ndepth = 2\n";
+  return {files.text(),  columns.text(),    generated.text(), cube.text(),
+          labels.text(), polynomial.text(), laplace.text(),   arccos.text()};
 }
 
 TEST(EffectiveTest, ReadsBackAsTheSameRun) {
