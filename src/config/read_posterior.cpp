@@ -16,7 +16,7 @@ constexpr std::int64_t kMostPaths = 1'000'000;
 
 }  // namespace
 
-PosteriorTable read_posterior(const TableReader& posterior, KernelType kernel) {
+PosteriorTable read_posterior(const TableReader& posterior, const KernelOptions& kernel) {
   Times times = posterior.has("times")
                     ? read_times(posterior, "times", Infinity::allowed)
                     : Times{{std::numeric_limits<double>::infinity()}, std::nullopt};
@@ -26,11 +26,13 @@ PosteriorTable read_posterior(const TableReader& posterior, KernelType kernel) {
   options.time_unit = posterior.choice("time_unit", kTimeUnits).value_or(options.time_unit);
   const auto training = posterior.choice("training", kTrainedLayers);
   options.training =
-      training.value_or(kernel == KernelType::ntk ? TrainedLayers::all : TrainedLayers::last);
-  if (kernel == KernelType::nngp && training == TrainedLayers::all) {
-    posterior.complain("training",
-                       "training all layers moves f_t by the NTK, and kernel.type is another; "
-                       "allowed: \"last_layer\", or kernel.type = \"ntk\"");
+      training.value_or(kernel.type == KernelType::ntk ? TrainedLayers::all : TrainedLayers::last);
+  if (kernel.type == KernelType::nngp && training == TrainedLayers::all) {
+    posterior.complain(
+        "training",
+        fmt::format("training all layers moves f_t by the NTK, and kernel.type is \"{}\"; "
+                    "allowed: \"last_layer\", or kernel.type = \"ntk\"",
+                    kernel.named ? kernel.named->name : "nngp"));
   }
   options.covariance = posterior.boolean("covariance").value_or(options.covariance);
   if (posterior.has("quantiles")) {

@@ -50,7 +50,7 @@ std::optional<ActivationSpec> read_activation(const TableReader& kernel);
 RegressionOptions read_regression(const TableReader& regression);
 DynamicsTable read_dynamics(const TableReader& dynamics);
 /// @param kernel  of the run, which decides what may be trained.
-PosteriorTable read_posterior(const TableReader& posterior, KernelType kernel);
+PosteriorTable read_posterior(const TableReader& posterior, const KernelOptions& kernel);
 /// [network] and [experiment]. @param study  of the command line, or empty
 ExperimentOptions read_experiment(const TableReader& network, const TableReader& experiment,
                                   const std::string& study);

@@ -181,7 +181,7 @@ RunConfig parse_config(const ConfigSource& source) {
     grids.dynamics = read.grid;
   }
   if (posterior.present()) {
-    auto read = config::read_posterior(posterior, run.kernel.type);
+    auto read = config::read_posterior(posterior, run.kernel);
     run.posterior = std::move(read.options);
     grids.posterior = read.grid;
   }

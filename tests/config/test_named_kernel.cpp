@@ -146,7 +146,8 @@ TEST(NamedKernelStagesTest, TrainTheLastLayer) {
   config.more = "[posterior]\n";
   EXPECT_EQ(parse(config.text()).posterior->training, TrainedLayers::last);
   config.more += "training = \"all_layers\"\n";
-  expect_answer(problems_of(config.text()), "training all layers moves f_t by the NTK");
+  expect_answer(problems_of(config.text()),
+                "moves f_t by the NTK, and kernel.type is \"laplace\"; allowed");
 }
 
 TEST(NamedKernelStagesTest, AreNotForExperiments) {
