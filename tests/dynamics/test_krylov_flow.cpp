@@ -270,7 +270,7 @@ const std::vector<double> kSteps = {0.0, 1.0, 2.0, 5.0, 40.0, 300.0, 2000.0};
 
 TEST(KrylovFlowTest, TakesTheStepsOfEveryRule) {
   const auto world = Communicator::world();
-  for (const std::int64_t n : {1, 2, 37}) {
+  for (const std::int64_t n : {1, 29}) {
     for (const double ridge : {0.0, 0.7}) {
       for (const bool has_inverse : {false, true}) {
         // Rates in units of 1 / lambda_max = 1, to just below the limits 2, 3.8 and 1.357.
@@ -722,26 +722,22 @@ TEST(KrylovFlowTest, EstimateFollowsTheErrorOfSteps) {
                                    TrainingRule{Optimizer::heavy_ball, 1.0, 0.9},
                                    TrainingRule{Optimizer::heavy_ball, 3.6, 0.9},
                                    TrainingRule{Optimizer::nesterov, 1.3, 0.9}}) {
-    for (const double tolerance : {1e-10, 1e-5}) {
-      SCOPED_TRACE(testing::Message() << optimizer_text(rule.optimizer) << ", rate "
-                                      << rule.learning_rate << ", tolerance " << tolerance);
-      DynamicsOptions options = at_steps(rule, steps);
-      options.tolerance = tolerance;
-      const double trace = problem.k.trace();
-      for (const KrylovOperators& operators :
-           {KrylovOperators{&problem.k, nullptr, nullptr, trace, 0x1p-53},
-            KrylovOperators{&problem.k, &inverse, nullptr, trace, 0x1p-53},
-            KrylovOperators{&single, &rough, &problem.k, trace, 0x1p-24}}) {
-        SCOPED_TRACE(testing::Message() << "roundoff " << operators.roundoff << ", inverse "
-                                        << (operators.inverse != nullptr));
-        const KrylovFlow flow(problem.grid->comm(), operators, problem.residual, nullptr, 0.0,
-                              options, silent_monitor());
-        const std::vector<double> errors = prediction_errors(problem, flow, 0.0);
-        // Rounding is taken for that of the mode that resonates most, some 100 times; most do not.
-        expect_honest(flow, errors, 5000.0);
-        if (tolerance == 1e-10 && operators.exact == nullptr) {
-          EXPECT_LE(*std::max_element(errors.begin(), errors.end()), 1e-9);
-        }
+    SCOPED_TRACE(testing::Message()
+                 << optimizer_text(rule.optimizer) << ", rate " << rule.learning_rate);
+    const double trace = problem.k.trace();
+    for (const KrylovOperators& operators :
+         {KrylovOperators{&problem.k, nullptr, nullptr, trace, 0x1p-53},
+          KrylovOperators{&problem.k, &inverse, nullptr, trace, 0x1p-53},
+          KrylovOperators{&single, &rough, &problem.k, trace, 0x1p-24}}) {
+      SCOPED_TRACE(testing::Message() << "roundoff " << operators.roundoff << ", inverse "
+                                      << (operators.inverse != nullptr));
+      const KrylovFlow flow(problem.grid->comm(), operators, problem.residual, nullptr, 0.0,
+                            at_steps(rule, steps), silent_monitor());
+      const std::vector<double> errors = prediction_errors(problem, flow, 0.0);
+      // Rounding is taken for that of the mode that resonates most, some 100 times; most do not.
+      expect_honest(flow, errors, 5000.0);
+      if (operators.exact == nullptr) {
+        EXPECT_LE(*std::max_element(errors.begin(), errors.end()), 1e-9);
       }
     }
   }
