@@ -188,7 +188,7 @@ double TrainingRule::transmission(double lambda, double point, double growth,
     return lambda > 0.0 ? -std::expm1(-point / static_cast<double>(n) * lambda) : 0.0;
   }
   const Mode mode = mode_of(*this, lambda, n);
-  if (!(mode.x > 0.0)) {
+  if (!(mode.x > 0.0) || point < 2.0) {
     return 0.0;
   }
   // |d_j| is at most that of real roots of these magnitudes, and at most the magnitude's power over
@@ -197,7 +197,7 @@ double TrainingRule::transmission(double lambda, double point, double growth,
   const double large = std::min(roots.large / growth, 1.0);
   const double small = std::min(roots.small / growth, 1.0);
   const auto sum = [&](double first, double second) {
-    return direct_response({(1.0 - first) * (1.0 - second), first * second}, point).sum;
+    return direct_response({(1.0 - first) * (1.0 - second), first * second}, point - 1.0).sum;
   };
   double total = sum(large, small);
   if (roots.sine > 0.0) {

@@ -270,7 +270,7 @@ const std::vector<double> kSteps = {0.0, 1.0, 2.0, 5.0, 40.0, 300.0, 2000.0};
 
 TEST(KrylovFlowTest, TakesTheStepsOfEveryRule) {
   const auto world = Communicator::world();
-  for (const std::int64_t n : {1, 2, 37}) {
+  for (const std::int64_t n : {1, 29}) {
     for (const double ridge : {0.0, 0.7}) {
       for (const bool has_inverse : {false, true}) {
         // Rates in units of 1 / lambda_max = 1, to just below the limits 2, 3.8 and 1.357.
@@ -640,7 +640,7 @@ class EigenInverse : public LinearOperator {
 /// Largest error over test points for each time, against the eigensystem of the exact kernel.
 std::vector<double> prediction_errors(const KernelProblem& problem, const KrylovFlow& flow,
                                       double ridge) {
-  const GradientFlow spectral(problem.eigen, problem.residual, ridge);
+  const GradientFlow spectral(problem.eigen, problem.residual, ridge, flow.rule());
   const Matrix<double> krylov = problem.predict(flow.coefficients(flow.times()));
   const Matrix<double> expected = problem.predict(spectral.coefficients(flow.times()));
   std::vector<double> errors;
@@ -659,13 +659,14 @@ std::vector<double> decades() {
   return times;
 }
 
-/// The estimate never understates the error and is within a factor of 100 of it, where it is above
+/// The estimate never understates the error and is within this factor of it, where it is above
 /// rounding.
-void expect_honest(const KrylovFlow& flow, const std::vector<double>& errors) {
+void expect_honest(const KrylovFlow& flow, const std::vector<double>& errors,
+                   double factor = 100.0) {
   const double rounding = test::ulp_bound<double>(10.0, 1.0);
   for (std::size_t k = 0; k < errors.size(); ++k) {
     EXPECT_LE(errors[k], flow.error_estimate()[k]) << "time " << k;
-    EXPECT_LE(flow.error_estimate()[k], 100.0 * (errors[k] + rounding)) << "time " << k;
+    EXPECT_LE(flow.error_estimate()[k], factor * (errors[k] + rounding)) << "time " << k;
   }
 }
 
@@ -706,6 +707,38 @@ TEST(KrylovFlowTest, EstimateFollowsTheErrorWhereverTheSpaceEnds) {
           *std::max_element(flow.error_estimate().begin(), flow.error_estimate().end());
       EXPECT_GT(worst, 10.0 * last) << "a space cut short has the same estimate";
       last = worst;
+    }
+  }
+}
+
+TEST(KrylovFlowTest, EstimateFollowsTheErrorOfSteps) {
+  const KernelProblem problem(automatic_grid(Communicator::world().size()));
+  const DenseOperator single = rounded(problem.k);
+  const EigenInverse inverse(problem.eigen, 0.0, 0.0);
+  const EigenInverse rough(problem.eigen, 0.0, 1e-5);
+  const std::vector<double> steps{1.0, 2.0, 5.0, 11.0, 30.0, 100.0, 1e3, 1e4, 1e6};
+  for (const TrainingRule& rule : {TrainingRule{Optimizer::gradient_descent, 1.0, 0.0},
+                                   TrainingRule{Optimizer::gradient_descent, 1.95, 0.0},
+                                   TrainingRule{Optimizer::heavy_ball, 1.0, 0.9},
+                                   TrainingRule{Optimizer::heavy_ball, 3.6, 0.9},
+                                   TrainingRule{Optimizer::nesterov, 1.3, 0.9}}) {
+    SCOPED_TRACE(testing::Message()
+                 << optimizer_text(rule.optimizer) << ", rate " << rule.learning_rate);
+    const double trace = problem.k.trace();
+    for (const KrylovOperators& operators :
+         {KrylovOperators{&problem.k, nullptr, nullptr, trace, 0x1p-53},
+          KrylovOperators{&problem.k, &inverse, nullptr, trace, 0x1p-53},
+          KrylovOperators{&single, &rough, &problem.k, trace, 0x1p-24}}) {
+      SCOPED_TRACE(testing::Message() << "roundoff " << operators.roundoff << ", inverse "
+                                      << (operators.inverse != nullptr));
+      const KrylovFlow flow(problem.grid->comm(), operators, problem.residual, nullptr, 0.0,
+                            at_steps(rule, steps), silent_monitor());
+      const std::vector<double> errors = prediction_errors(problem, flow, 0.0);
+      // Rounding is taken for that of the mode that resonates most, some 100 times; most do not.
+      expect_honest(flow, errors, 5000.0);
+      if (operators.exact == nullptr) {
+        EXPECT_LE(*std::max_element(errors.begin(), errors.end()), 1e-9);
+      }
     }
   }
 }

@@ -48,9 +48,10 @@ struct TrainingRule {
   [[nodiscard]] double growth(double lambda, std::int64_t n) const;
 
   /// How far errors E in the products K A, made all along, reach lambda phi: by at most this many
-  /// times the largest |E_j| G^(s - j) over the steps j before. For the flow 1 - p(lambda), and the
-  /// same where p falls monotonically; else the sum of |p_j - p_{j-1}| G^-j bounded through the
-  /// roots' magnitudes, and 1 + 2 beta times that where products are taken at V_s.
+  /// times the largest |E_j| G^(s - j) over the steps j before. For the flow 1 - p_t(lambda). For
+  /// steps the sum of |p_j - p_{j-1}| G^-j over 0 < j < s, for the product with A_0 = 0 has no
+  /// error: 1 - p_{s-1} where p falls monotonically, else bounded through the roots' magnitudes,
+  /// and 1 + 2 beta times that where products are taken at V_s.
   /// @param growth  G >= 1, at least that of this mode where it is not stable
   [[nodiscard]] double transmission(double lambda, double point, double growth,
                                     std::int64_t n) const;
