@@ -105,7 +105,8 @@ void ThickRestartLanczos::run(double tolerance) {
       for (std::size_t i = 0; i < static_cast<std::size_t>(size_.count); ++i) {
         risen = std::max(risen, ritz_.values[i] - before[i]);
       }
-      if (risen <= tolerance_ * std::abs(ritz_.values.front())) {
+      // Not converged again: new copies have mixed with those that had.
+      if (converged_ == size_.count && risen <= tolerance_ * std::abs(ritz_.values.front())) {
         break;
       }
     }
