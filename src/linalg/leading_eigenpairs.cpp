@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <string>
 #include <utility>
 
 #include <ntkflow/base/contract.hpp>
@@ -205,6 +206,7 @@ LeadingEigenpairs leading_eigenpairs(const Communicator& comm, const LinearOpera
     ThickRestartLanczos space(rows, cheap, size, options.seed, monitor);
     space.run(options.tolerance);
     pairs.restarts = space.restarts();
+    NTKFLOW_EXPECTS(std::ssize(space.values()) >= count, space.values().size(), count);
     further.values.assign(space.values().begin() + count, space.values().end());
     const Matrix<double> found = space.take_vectors();
     pairs.vectors = rows.allocate(count);

@@ -78,29 +78,60 @@ void SharedRows::project_out(MatrixView<const double> q, MatrixView<double> w) c
 std::vector<std::int64_t> SharedRows::orthonormalise(MatrixView<const double> q, Matrix<double>& w,
                                                      std::span<const double> scales,
                                                      std::int64_t most) const {
-  std::vector<std::int64_t> kept(static_cast<std::size_t>(w.cols()));
-  std::iota(kept.begin(), kept.end(), 0);
   Matrix<double> scratch;
   collectively(*comm_, [&] { scratch = Matrix<double>(w.cols(), 1); });
   // Twice is enough (Giraud, Langou, Rozloznik, van den Eshof 2005): what the first pass leaves of
   // a column beyond rounding is a new direction, which the second frees from the basis. A column
   // that shrinks in the second pass was rounding after all.
-  for (const bool first : {true, false}) {
-    project_out(q, w.view().block(0, 0, rows_.size(), std::ssize(kept)));
-    std::vector<std::int64_t> independent;
-    for (std::int64_t j = 0; j < std::ssize(kept); ++j) {
-      const std::int64_t column = kept[static_cast<std::size_t>(j)];
-      const std::int64_t to = std::ssize(independent);
-      const double length = orthogonalise_column(w, to, j, scratch);
-      const double least =
-          first ? rounding_level(n_) * scales[static_cast<std::size_t>(column)] : 0.5;
-      if (length > least && to < most) {
-        std::transform(w.column(j), w.column(j) + rows_.size(), w.column(to),
-                       [length](double value) { return value / length; });
-        independent.push_back(column);
-      }
+  project_out(q, w.view());
+  std::vector<std::int64_t> first;
+  for (std::int64_t j = 0; j < w.cols(); ++j) {
+    const std::int64_t to = std::ssize(first);
+    const double length = orthogonalise_column(w, to, j, scratch);
+    if (length > rounding_level(n_) * scales[static_cast<std::size_t>(j)] && to < most) {
+      std::transform(w.column(j), w.column(j) + rows_.size(), w.column(to),
+                     [length](double value) { return value / length; });
+      first.push_back(j);
     }
-    kept = std::move(independent);
+  }
+  const MatrixView<double> left = w.view().block(0, 0, rows_.size(), std::ssize(first));
+  project_out(q, left);
+  std::vector<std::int64_t> kept;
+  for (const std::int64_t j : orthonormalise_again(left)) {
+    kept.push_back(first[static_cast<std::size_t>(j)]);
+  }
+  return kept;
+}
+
+std::vector<std::int64_t> SharedRows::orthonormalise_again(MatrixView<double> w) const {
+  constexpr double kLeastSquare = 0.25;
+  const Matrix<double> gram = inner_products(w, w);
+  Matrix<double> factor;  // L of the columns kept: L L^T = their inner products
+  collectively(*comm_, [&] { factor = Matrix<double>(w.cols, w.cols); });
+  std::vector<std::int64_t> kept;
+  for (std::int64_t j = 0; j < w.cols; ++j) {
+    const std::int64_t to = std::ssize(kept);
+    double square = gram(j, j);
+    for (std::int64_t i = 0; i < to; ++i) {
+      double sum = gram(kept[static_cast<std::size_t>(i)], j);
+      for (std::int64_t l = 0; l < i; ++l) {
+        sum -= factor(i, l) * factor(to, l);
+      }
+      factor(to, i) = sum / factor(i, i);
+      square -= factor(to, i) * factor(to, i);
+    }
+    if (square <= kLeastSquare) {
+      continue;
+    }
+    factor(to, to) = std::sqrt(square);
+    for (std::int64_t row = 0; row < w.rows; ++row) {
+      double value = w.column(j)[row];
+      for (std::int64_t i = 0; i < to; ++i) {
+        value -= factor(to, i) * w.column(i)[row];
+      }
+      w.column(to)[row] = value / factor(to, to);
+    }
+    kept.push_back(j);
   }
   return kept;
 }

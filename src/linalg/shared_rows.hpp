@@ -53,6 +53,9 @@ class SharedRows {
   /// @param scratch  at least count values: one allocation for all columns
   double orthogonalise_column(Matrix<double>& w, std::int64_t count, std::int64_t column,
                               Matrix<double>& scratch) const;
+  /// The same for columns that are orthonormal but for little, with a single sum over the ranks
+  /// (Cholesky QR); the positions of those whose rest is longer than a half.
+  [[nodiscard]] std::vector<std::int64_t> orthonormalise_again(MatrixView<double> w) const;
 
   const Communicator* comm_;
   std::int64_t n_;

@@ -116,7 +116,7 @@ void ThickRestartLanczos::run(double tolerance) {
     if (restarts_ >= kMostRestarts) {
       break;
     }
-    if (multiplied_ + pending_ + size_.block > size_.capacity) {
+    if (!has_room()) {
       restart();
       ++restarts_;
     }
@@ -132,11 +132,7 @@ Matrix<double> ThickRestartLanczos::take_vectors() {
 }
 
 void ThickRestartLanczos::grow(std::int64_t most_steps) {
-  for (std::int64_t i = 0; i < most_steps && pending_ > 0; ++i) {
-    const std::int64_t next = std::min(size_.block, rows_.n() - multiplied_ - pending_);
-    if (multiplied_ + pending_ + next > size_.capacity) {
-      return;
-    }
+  for (std::int64_t i = 0; i < most_steps && pending_ > 0 && has_room(); ++i) {
     step();
     monitor_->progress(converged_, size_.count);
   }
@@ -236,6 +232,11 @@ void ThickRestartLanczos::restart() {
     projection_(j, j) = ritz_.values[static_cast<std::size_t>(j)];
   }
   multiplied_ = kept;
+}
+
+bool ThickRestartLanczos::has_room() const {
+  const std::int64_t next = std::min(size_.block, rows_.n() - multiplied_ - pending_);
+  return multiplied_ + pending_ + next <= size_.capacity;
 }
 
 MatrixView<const double> ThickRestartLanczos::columns(std::int64_t begin,

@@ -45,8 +45,8 @@ struct LanczosSize {
 /// with fewer columns cannot see. Ref: Golub, Underwood (1977); Wu, Simon (2000).
 class ThickRestartLanczos {
  public:
-  /// The operator and what `rows` and the monitor refer to must outlive the object. Collective over
-  /// the communicator of `rows`, as are all members but the getters.
+  /// The operator, the communicator of `rows` and the monitor must outlive the object. Collective
+  /// over that communicator, as are all members but the getters.
   ThickRestartLanczos(const SharedRows& rows, const LinearOperator& a, const LanczosSize& size,
                       std::uint64_t seed, Monitor& monitor);
 
@@ -75,6 +75,8 @@ class ThickRestartLanczos {
   void set_pending(Matrix<double> w, std::span<const double> scales);
 
   [[nodiscard]] MatrixView<const double> columns(std::int64_t begin, std::int64_t count) const;
+  /// Whether the block after P would fit.
+  [[nodiscard]] bool has_room() const;
   [[nodiscard]] bool is_whole_space() const { return multiplied_ == rows_.n(); }
 
   SharedRows rows_;
