@@ -17,10 +17,11 @@ namespace {
 // Steps between two looks at the Ritz pairs: one look costs a few products at N = 4,000, and less
 // than one from N = 10,000 on.
 constexpr std::int64_t kStepsPerLook = 4;
-// Steps from a random block that look for pairs left out. A vector left out whose eigenvalue is a
-// quarter above the last wanted one shows with certainty for practical purposes: a single random
-// column misses it with probability below sqrt(n) exp(-11 sqrt(0.25)) or so, a block of 16 with the
-// 16th power of that (Kuczynski, Wozniakowski 1992, theorem 3.2).
+// Steps from a random block that look for pairs left out. A pair whose value is twice the last
+// wanted one shows for certain in practice: a single random column misses it with probability below
+// 1.7 sqrt(n) exp(-11 sqrt(1/2)), 0.07 for n = 10,000 (Kuczynski, Wozniakowski 1992, theorem 3.2),
+// and 16 columns about with the 16th power of that. Nearer values may stay hidden, the less likely
+// the faster the spectrum falls.
 constexpr std::int64_t kCheckSteps = 6;
 constexpr std::int64_t kMostRestarts = 200;
 // Estimates of residuals stop this far below the tolerance, for the certificate to confirm.
