@@ -36,8 +36,11 @@ struct LeadingEigenpairs {
   double orthogonality = 0.0;  ///< max |V^T V - I|
   /// Pairs from the first on whose residual is within the tolerance; `values` may hold more.
   std::int64_t converged = 0;
-  /// power only: index of the first pair whose value is too near the next one to be told from it
-  /// (the iteration stood still between both); -1: none.
+  /// power only: index of the first pair whose vector this method cannot tell, or -1: either the
+  /// next value is within 2 tolerance lambda_max of it, so that any mix of both vectors passes as
+  /// one (exactly multiple values among them), or the iteration had not converged after most_steps,
+  /// as when the next value is so near that vectors part too slowly. The pair after the last wanted
+  /// one is sought as well to tell this.
   std::int64_t degenerate_pair = -1;
   std::int64_t products = 0;        ///< columns that A was applied to
   std::int64_t exact_products = 0;  ///< of these with `exact`
@@ -51,23 +54,38 @@ struct LeadingEigenpairs {
 /// @param exact  A to double precision, where `a` is not, or null: pairs are first found with `a`
 ///               and then corrected with as few products of `exact` as the tolerance takes;
 ///               residuals are those with `exact`.
+/// Lanczos starts from a random block; when all pairs have converged, another one orthogonal to
+/// them looks for copies of multiple eigenvalues that were left out. Both methods end with a
+/// product made anew, by which the pairs within their span are settled; residuals beyond the
+/// tolerance then give directions for a few corrections (power: with `exact` only). The monitor is
+/// asked after each product.
+///
 /// Pairs that do not converge are reported, not thrown. Throws NumericalError on all ranks where a
-/// product is not finite, InterruptedError when the monitor asks to stop.
+/// product is not finite, InterruptedError when the monitor of any rank asks to stop, ResourceError
+/// when the projected problem exceeds LAPACK's 32-bit integers (about 10,900 pairs).
+/// Memory per rank: Lanczos 1/P of lanczos_basis_size vectors and, at its end, of the count + 128
+/// at most that it hands on; afterwards 1/P of 4 count + 128 at most. And whole vectors for the
+/// products, in blocks of 16 columns, with `exact` of 128.
 /// Ref: Golub, Underwood (1977), The block Lanczos method; Wu, Simon (2000), Thick-restart Lanczos.
 LeadingEigenpairs leading_eigenpairs(const Communicator& comm, const LinearOperator& a,
                                      const LinearOperator* exact, const LeadingOptions& options,
                                      Monitor& monitor);
 
-/// Vectors a Lanczos run keeps on all ranks together beside the answer, each of n values; the
-/// projected problem takes 4 times the square of it on every rank. Local.
+/// Vectors a Lanczos run keeps on all ranks together beside the answer, each of n values: n, or
+/// 3 count + 160 where that is less. The projected problem takes 4 times the square of it on every
+/// rank. Local.
 std::int64_t lanczos_basis_size(std::int64_t n, std::int64_t count);
 
-/// The smallest eigenvalue of A from products with (A + shift I)^-1, by inverse iteration.
+/// The smallest eigenvalue of A from products with (A + shift I)^-1: inverse iteration, by block
+/// Lanczos on the inverse, which takes the square root of the steps.
 struct SmallestEigenvalue {
   double value = 0.0;  ///< of A
-  double error = 0.0;  ///< bound: residual of the inverse's pair and rounding of the shift
-  bool converged = false;
-  std::int64_t solves = 0;
+  /// Bound: residual of the inverse's pair, and n eps (lambda_max + shift) for rounding of A +
+  /// shift I and of its factor in double. Infinite when the inverse found has no positive
+  /// eigenvalue.
+  double error = 0.0;
+  bool converged = false;   ///< the residual is at most 1e-9 of the inverse's eigenvalue
+  std::int64_t solves = 0;  ///< columns that the inverse was applied to
 };
 
 /// Collective over comm and the operator's ranks. Throws as leading_eigenpairs.
