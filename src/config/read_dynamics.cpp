@@ -7,15 +7,13 @@ namespace ntkflow::config {
 
 namespace {
 
-/// What interface and README promise where the table names no times.
-constexpr TimeGrid kStandardGrid{1.0, 1e6, 25, Spacing::log};
 constexpr double kSmallestTolerance = 1e-14;
 
 /// The times, or nothing where the table has them wrong.
 Times read_flow_times(const TableReader& dynamics) {
   const toml::node* times = dynamics.find("times");
   if (times == nullptr) {
-    return all_times(kStandardGrid);
+    return all_times(kStandardTimes);
   }
   if (times->value_exact<std::string>() == "infinity") {
     dynamics.complain("times",
