@@ -81,18 +81,10 @@ class BlockKrylov {
     std::int64_t count = 0;
   };
 
-  [[nodiscard]] Matrix<double> allocate(std::int64_t rows, std::int64_t cols) const;
-  [[nodiscard]] Matrix<double> local_rows(const Matrix<double>& whole) const;
-  [[nodiscard]] Matrix<double> whole_columns(Columns columns) const;
+  [[nodiscard]] MatrixView<const double> columns(Columns which) const;
   /// B Y, whole on every rank, for B of which each rank holds its rows.
   [[nodiscard]] Matrix<double> combine_rows(MatrixView<const double> b,
                                             const Matrix<double>& y) const;
-  /// W -= Q Q^T W.
-  void project_out(MatrixView<double> w) const;
-  /// Makes the columns of W orthonormal to the basis and to each other, packed to the front, and
-  /// returns the positions of those that are kept: those of which more is left than rounding of
-  /// vectors as long as `scales`, one for each column.
-  std::vector<std::int64_t> orthonormalise(Matrix<double>& w, std::span<const double> scales) const;
   /// Puts what is new in candidates (local rows), those of the polynomial chain first, into the
   /// basis.
   void append(Matrix<double> candidates, std::int64_t polynomial_count,
