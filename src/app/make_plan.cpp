@@ -243,21 +243,21 @@ class Planner {
   void full_spectrum(const SpectrumOptions& options) {
     const std::int64_t count = std::min(n_, options.count.value_or(n_));
     const double vectors = options.vectors ? stored_vectors(count) : 0.0;
-    with_samples("spectrum", {{"eigenvectors", rows_ * cols_ * kDouble},
+    const StageMemory::Item eigenvectors{"eigenvectors", rows_ * cols_ * kDouble};
+    with_samples("spectrum", {eigenvectors,
                               {"probes", 6 * n_ * kProbes * kDouble},
-                              {"targets along the modes", 6 * n_ * (c_ + 1) * kDouble},
+                              {"targets along the modes", 8 * n_ * (c_ + 1) * kDouble},
                               {"transfer buffers", options.vectors ? kGatherBytes : 0}});
-    const double thin = 8.0 * square() * static_cast<double>(kProbes) +
-                        8.0 * square() * static_cast<double>(c_ + 1);
+    const double thin = 8.0 * square() * static_cast<double>(kProbes + c_ + 1);
     work("spectrum", one_triangle() + thin, vectors,
          exact_product(static_cast<double>(kProbes)) + time_->large_products(thin) +
              TimeModel::write_file(vectors));
     file_bytes_ += vectors;
     if (options.projections > 0) {
-      const auto products = options.centre ? kLanczosProducts : 0.5;
-      const double flop = 4.0 * products * square() * static_cast<double>(options.projections);
-      kernel_pca(options, {"eigenvectors", rows_ * cols_ * kDouble}, flop,
-                 time_->large_products(flop));
+      const double flop = options.centre
+                              ? 4.0 * square() * lanczos_columns(options.projections)
+                              : 2.0 * square() * static_cast<double>(options.projections);
+      kernel_pca(options, eigenvectors, flop, time_->large_products(flop));
     }
   }
 
@@ -267,50 +267,55 @@ class Planner {
     const RealKind real =
         solved != nullptr ? stored_real(solved->precision) : RealKind::double_precision;
     const bool is_rounded = real == RealKind::single_precision;
+    const bool is_power = options.method == SpectrumMethod::power;
     const std::int64_t count = std::min(n_, options.count.value_or(n_));
+    const std::int64_t basis = is_power ? count : lanczos_basis_size(n_, count);
+    const std::int64_t local_vector = (n_ / plan_.ranks + 1) * kDouble;
+    const auto n = static_cast<double>(n_);
     const auto pairs = static_cast<double>(count);
     const StageMemory::Item matrix{
         solved != nullptr ? "kernel matrix and its factor" : "kernel matrix",
         rows_ * cols_ * static_cast<std::int64_t>(real)};
-    const bool is_power = options.method == SpectrumMethod::power;
-    const std::int64_t basis = is_power ? count : lanczos_basis_size(n_, count);
-    const std::int64_t local_vectors = (n_ / plan_.ranks + 1) * kDouble;
-    with_samples("spectrum pairs",
-                 {matrix,
-                  {"basis of the iteration", local_vectors * basis},
-                  {"projected problem", is_power ? 0 : 4 * basis * basis * kDouble},
-                  {"eigenvectors", local_vectors * count},
-                  {"blocks of vectors", 6 * n_ * std::min(count, kLanczosBlock) * kDouble}});
-    const double columns = pairs * (is_power ? kPowerProducts : kLanczosProducts);
-    const double block = is_power ? 1.0 : static_cast<double>(std::min(count, kLanczosBlock));
-    // Pairs from products in single precision are corrected with those in double.
-    const double exact_columns = is_rounded ? kExactProducts * pairs : pairs;
-    const auto n = static_cast<double>(n_);
-    work("spectrum products",
-         2.0 * square() * (columns + exact_columns) +
-             (is_rounded ? one_triangle() * exact_columns / pairs : 0.0),
-         0.0,
-         columns / block * time_->stored_product(n, block, real) +
-             (is_rounded ? exact_columns / pairs * exact_product(pairs)
-                         : time_->stored_product(n, pairs, real)),
-         columns + exact_columns);
+    with_samples("spectrum pairs", {matrix,
+                                    {"basis of the iteration", local_vector * basis},
+                                    {"projected problem", is_power ? 0 : projected_bytes(basis)},
+                                    {"eigenvectors", 3 * local_vector * count},
+                                    {"blocks of vectors", 6 * n_ * kLanczosBlock * kDouble}});
+    if (!is_power) {
+      projected_limit(basis);
+    }
+
+    const double columns = is_power ? kPowerSteps * pairs : lanczos_columns(count);
+    // All pairs are multiplied once more for their residuals, rounded ones also to correct them.
+    const double last = is_rounded ? kExactProducts : 1.0;
+    work(
+        "spectrum products",
+        2.0 * square() * (columns + last * pairs) + (is_rounded ? last * one_triangle() : 0.0), 0.0,
+        (is_power ? columns * time_->stored_product(n, 1.0, real) : block_products(columns, real)) +
+            (is_rounded ? last * exact_product(pairs) : block_products(pairs, real)),
+        columns + last * pairs);
     const double orthogonal = 8.0 * n * static_cast<double>(basis) * columns;
-    work("spectrum basis", orthogonal, 0.0, time_->large_products(orthogonal));
+    work("spectrum basis", orthogonal, 0.0,
+         time_->large_products(orthogonal) +
+             (is_power ? 0.0
+                       : time_->small_eigenproblems(kEigenproblemFlop * kLanczosFillings *
+                                                    std::pow(static_cast<double>(basis), 3))));
     if (solved != nullptr) {
       const double steps = is_rounded ? kRefinementSteps : 0.0;
       const double checks = steps > 0.0 ? 1.0 + steps : 0.0;
-      work("smallest eigenvalue",
-           kInverseSteps * ((1.0 + steps + checks) * 2.0 * square() + checks * one_triangle()), 0.0,
-           kInverseSteps *
-               ((1.0 + steps) * time_->solve(n, 1.0, real) + checks * exact_product(1.0)),
-           kInverseSteps);
+      work("smallest eigenvalue", kInverseColumns * (1.0 + steps + checks) * 2.0 * square(), 0.0,
+           kInverseColumns / kInverseBlock *
+               ((1.0 + steps) * time_->solve(n, kInverseBlock, real) +
+                checks * time_->stored_product(n, kInverseBlock, real)),
+           kInverseColumns);
     }
+
     const double vectors = options.vectors ? stored_vectors(count) : 0.0;
     const double modes = 4.0 * n * pairs * static_cast<double>(c_);
-    with_samples("spectrum", {matrix,
-                              {"eigenvectors", local_vectors * count},
-                              {"targets along the modes", 4 * n_ * (c_ + 1) * kDouble}});
     const auto targets = static_cast<double>(c_ + 1);
+    with_samples("spectrum", {matrix,
+                              {"eigenvectors", local_vector * count},
+                              {"targets along the modes", 4 * n_ * (c_ + 1) * kDouble}});
     work("spectrum", modes + 2.0 * square() * targets + (is_rounded ? one_triangle() : 0.0),
          vectors,
          time_->large_products(modes) +
@@ -318,10 +323,8 @@ class Planner {
              TimeModel::write_file(vectors));
     file_bytes_ += vectors;
     if (options.projections > 0) {
-      const double more =
-          options.centre ? kLanczosProducts * static_cast<double>(options.projections) : 0.0;
-      kernel_pca(options, matrix, 2.0 * square() * more,
-                 more / block * time_->stored_product(n, block, real));
+      const double more = options.centre ? lanczos_columns(options.projections) : 0.0;
+      kernel_pca(options, matrix, 2.0 * square() * more, block_products(more, real));
     }
   }
 
@@ -333,8 +336,11 @@ class Planner {
     with_samples("kernel pca",
                  {std::move(matrix),
                   {"basis of the iteration", (n_ / plan_.ranks + 1) * basis * kDouble},
-                  {"projected problem", 4 * basis * basis * kDouble},
+                  {"projected problem", projected_bytes(basis)},
                   {"components and projections", 3 * (n_ + m_) * count * kDouble}});
+    if (options.centre) {
+      projected_limit(basis);
+    }
     const auto columns = static_cast<double>(count);
     const double bytes = static_cast<double>(n_ + m_) * columns * kDouble;
     work("kernel pca", pairs_flop + cross_products(1) + 2.0 * pairs() * columns, bytes,
@@ -626,6 +632,19 @@ class Planner {
   }
   void limit(const char* name, std::int64_t value, std::int64_t bound = kLargestInt) {
     plan_.limits.push_back({name, value, bound});
+  }
+  /// Products with single vectors that Lanczos takes for so many pairs, and the time of such,
+  /// blocks of them at once.
+  [[nodiscard]] double lanczos_columns(std::int64_t count) const {
+    return kLanczosFillings * static_cast<double>(lanczos_basis_size(n_, std::min(n_, count)));
+  }
+  [[nodiscard]] double block_products(double columns, RealKind real) const {
+    constexpr double kBlock{kLanczosBlock};
+    return columns / kBlock * time_->stored_product(static_cast<double>(n_), kBlock, real);
+  }
+  static std::int64_t projected_bytes(std::int64_t basis) { return 4 * basis * basis * kDouble; }
+  void projected_limit(std::int64_t basis) {
+    limit("xSYEVD: values of workspace", 1 + 6 * basis + 2 * basis * basis);
   }
   [[nodiscard]] double stored_vectors(std::int64_t count) const {
     return static_cast<double>(count) * static_cast<double>(n_) * kDouble;

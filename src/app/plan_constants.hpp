@@ -33,14 +33,16 @@ inline constexpr double kEigenproblemFlop = 5.0;
 inline constexpr double kEigenproblemRate = 0.25;
 /// Columns of the product that checks the flow at the end.
 inline constexpr std::int64_t kCheckedColumns = 33;
-/// Products with single vectors for each leading eigenpair: of block Lanczos, of power iteration;
-/// with the exact matrix where the stored one is rounded. Columns of a block.
-inline constexpr double kLanczosProducts = 4.0;
-inline constexpr double kPowerProducts = 500.0;
+/// How often Lanczos fills its basis; the columns of its products.
+inline constexpr double kLanczosFillings = 1.5;
+inline constexpr int kLanczosBlock = 16;
+/// Steps of power iteration for a pair, and products of all pairs with the exact matrix where the
+/// stored one is rounded.
+inline constexpr double kPowerSteps = 500.0;
 inline constexpr double kExactProducts = 3.0;
-inline constexpr std::int64_t kLanczosBlock = 16;
-/// Solves that inverse iteration takes for the smallest eigenvalue.
-inline constexpr double kInverseSteps = 12.0;
+/// Columns that are solved for to find the smallest eigenvalue, and at a time.
+inline constexpr double kInverseColumns = 40.0;
+inline constexpr double kInverseBlock = 4.0;
 
 // Time.
 
