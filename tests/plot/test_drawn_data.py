@@ -138,7 +138,7 @@ class DrawnDataTest(support.Case):
         np.testing.assert_allclose(line(figure, "all outputs"), [[1, 2], [0.25, 0.5]])
         np.testing.assert_allclose(line(figure, "all"), [[1, 10, 100], [12, 7.3, 6.1]])
         np.testing.assert_allclose(line(figure, "mode 2"), [[1, 10, 100], [3, 1, 0.1]])
-        np.testing.assert_array_equal(line(figure, "mode 1")[1], [3, 0.3])
+        np.testing.assert_array_equal(line(figure, "mode 1")[1], [3, 0.3, np.nan])
 
     def test_confusion(self):
         label, answer = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0])
