@@ -116,11 +116,14 @@ void correct(const SharedRows& rows, const LinearOperator& a, std::int64_t colum
     std::copy_n(rest.column(poor[static_cast<std::size_t>(j)]), rest.rows(), added.column(j));
   }
   Matrix<double> known = rows.inner_products(further.vectors.view(), added.view());
+  // Rounding errors beside a nearly equal value would drown the rest of the direction.
+  const double noise = rounding_level(rows.n()) * scale;
   for (std::int64_t j = 0; j < known.cols(); ++j) {
     const double value = pairs.values[static_cast<std::size_t>(poor[static_cast<std::size_t>(j)])];
     for (std::int64_t i = 0; i < known.rows(); ++i) {
       const double other = further.values[static_cast<std::size_t>(i)];
-      known(i, j) *= other / std::max(value - other, tolerance * scale);
+      known(i, j) *=
+          std::abs(known(i, j)) > noise ? other / std::max(value - other, tolerance * scale) : 0.0;
     }
   }
   multiply<double>(Transpose::no, Transpose::no, 1.0, further.vectors.view(), known.view(), 1.0,

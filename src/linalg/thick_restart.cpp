@@ -95,7 +95,7 @@ void ThickRestartLanczos::run(double tolerance) {
       break;
     }
     if (converged_ == size_.count) {
-      const std::vector<double> before = ritz_.values;
+      const std::vector<double> found = ritz_.values;
       restart();
       ++restarts_;
       set_pending(rows_.allocate(0), {});
@@ -103,10 +103,14 @@ void ThickRestartLanczos::run(double tolerance) {
       project();
       double risen = 0.0;
       for (std::size_t i = 0; i < static_cast<std::size_t>(size_.count); ++i) {
-        risen = std::max(risen, ritz_.values[i] - before[i]);
+        risen = std::max(risen, ritz_.values[i] - found[i]);
       }
       if (risen <= tolerance_ * std::abs(ritz_.values.front())) {
-        break;
+        // The basis still begins with the vectors that had converged; those of now may be mixed
+        // with further copies that have not.
+        ritz_.values = found;
+        multiplied_ = std::ssize(found);
+        return;
       }
     }
     if (restarts_ >= kMostRestarts) {
