@@ -276,11 +276,14 @@ class Planner {
     const StageMemory::Item matrix{
         solved != nullptr ? "kernel matrix and its factor" : "kernel matrix",
         rows_ * cols_ * static_cast<std::int64_t>(real)};
-    with_samples("spectrum pairs", {matrix,
-                                    {"basis of the iteration", local_vector * basis},
-                                    {"projected problem", is_power ? 0 : projected_bytes(basis)},
-                                    {"eigenvectors", 3 * local_vector * count},
-                                    {"blocks of vectors", 6 * n_ * kLanczosBlock * kDouble}});
+    with_samples("spectrum pairs",
+                 {matrix,
+                  {"basis of the iteration", local_vector * basis},
+                  {"projected problem", is_power ? 0 : projected_bytes(basis)},
+                  {"eigenvectors", 3 * local_vector * count},
+                  {"blocks of vectors", 6 * n_ * kLanczosBlock * kDouble},
+                  {"blocks of exact products",
+                   is_rounded ? 3 * n_ * std::min(count, kExactColumns) * kDouble : 0}});
     if (!is_power) {
       projected_limit(basis);
     }
