@@ -15,8 +15,10 @@ CURVE_DECADES = 12  # below the largest energy that learning curves are shown to
 
 
 def draw_spectrum(result: Result) -> Figure | None:
-    """Eigenvalues of K/N by mode, the target energy of each mode and what the modes after it hold, the fraction that the
-    modes up to each hold, and how the energy of some modes is learned over time."""
+    """Eigenvalues of K/N by mode; target energy of each mode and of those after it, fraction in the modes up to each.
+
+    Where they are stored, also how the energy of some modes falls over time.
+    """
     if not result.has("/spectrum/eigenvalue"):
         return None
     eigenvalue = result.array("/spectrum/eigenvalue", axes=1)
@@ -59,7 +61,7 @@ def has_curves(result: Result) -> bool:
 
 
 def draw_fraction(axes: Axes, result: Result) -> None:
-    """Fraction of the target energy in the modes up to each: of all outputs together, and from the least to the most."""
+    """Fraction of the target energy in the modes up to each: of all outputs together, and the range of single ones."""
     fraction = result.array("/spectrum/cumulative_target_energy", axes=2)
     held = np.cumsum(result.array("/spectrum/target_energy_by_output", axes=2), axis=0)
     totals = np.divide(held[-1], fraction[-1], out=np.zeros_like(held[-1]), where=fraction[-1] > 0)
@@ -67,10 +69,10 @@ def draw_fraction(axes: Axes, result: Result) -> None:
     shown = shown_modes(len(held))
     style.log_scale(axes.xaxis)
     if fraction.shape[1] > 1:
-        axes.fill_between(
-            shown + 1, fraction[shown].min(1), fraction[shown].max(1), color=style.SKY, alpha=0.4, label="single outputs"
-        )
-    axes.plot(shown + 1, together[shown], color=style.BLUE, marker=style.marker_of(together[shown]), label="all outputs")
+        least, most = fraction[shown].min(1), fraction[shown].max(1)
+        axes.fill_between(shown + 1, least, most, color=style.SKY, alpha=0.4, label="single outputs")
+    marker = style.marker_of(together[shown])
+    axes.plot(shown + 1, together[shown], color=style.BLUE, marker=marker, label="all outputs")
     axes.set_ylim(0, 1.02)
     axes.set_ylabel("fraction of target energy")
     axes.set_xlabel("modes 1 … k")
@@ -82,6 +84,7 @@ def draw_curves(axes: Axes, result: Result) -> None:
     time = result.array("/spectrum/time", axes=1)
     left = result.array("/spectrum/energy_left", axes=1)
     lowest = left.max(initial=0.0) * 10.0**-CURVE_DECADES
+    left = np.where(left >= lowest, left, np.nan)
     axes.plot(time, left, color=style.BLACK, marker=style.marker_of(left), label="all", zorder=3)
     if result.has("/spectrum/mode_energy"):
         curves = result.array("/spectrum/mode_energy", axes=2)
