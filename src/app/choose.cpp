@@ -1,6 +1,7 @@
 #include "choose.hpp"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -64,6 +65,34 @@ std::string comparison(const Candidate& chosen, const Candidate& other,
                      format_seconds(other.plan.total_seconds()));
 }
 
+/// Leading eigenpairs are few when there are as many times more of all.
+constexpr std::int64_t kFewPairs = 10;
+
+struct SpectrumChoice {
+  SpectrumMethod method = SpectrumMethod::full;
+  std::string reason;
+};
+
+/// How the eigenpairs of [spectrum] are found where that is automatic, in a configuration that has
+/// a method for [dynamics].
+SpectrumChoice choose_spectrum(const RunConfig& config, const DataShape& shape) {
+  if (!config.spectrum->count) {
+    return {SpectrumMethod::full, "all eigenvalues are asked for"};
+  }
+  if (is_spectral(config)) {
+    return {SpectrumMethod::full, "the eigenvectors are computed for [dynamics] anyway"};
+  }
+  if (posterior_follows_kernel(config)) {
+    return {SpectrumMethod::full, "the eigenvectors are computed for [posterior] anyway"};
+  }
+  const std::int64_t count = *config.spectrum->count;
+  return count > shape.train_size / kFewPairs
+             ? SpectrumChoice{SpectrumMethod::full, fmt::format("{} of {} eigenpairs are not few",
+                                                                count, shape.train_size)}
+             : SpectrumChoice{SpectrumMethod::lanczos,
+                              fmt::format("{} of {} eigenpairs are few", count, shape.train_size)};
+}
+
 }  // namespace
 
 Choice choose(const RunConfig& config, const DataShape& shape, const Target& target) {
@@ -72,7 +101,20 @@ Choice choose(const RunConfig& config, const DataShape& shape, const Target& tar
   const bool choose_method = config.dynamics && config.dynamics->method == FlowMethod::automatic;
   // Regenerated products are the Krylov method's.
   const bool only_krylov = choose_method && config.dynamics->products == FlowProducts::regenerated;
-  const bool only_spectral = choose_method && !only_krylov && config.spectrum.has_value();
+  const bool choose_pairs = config.spectrum && config.spectrum->method == SpectrumMethod::automatic;
+  const auto with_pairs = [&](RunConfig candidate) {
+    if (choose_pairs) {
+      candidate.spectrum->method = choose_spectrum(candidate, shape).method;
+    }
+    return candidate;
+  };
+  const bool only_spectral = [&] {
+    RunConfig krylov = config;
+    if (choose_method) {
+      krylov.dynamics->method = FlowMethod::krylov;
+    }
+    return choose_method && !only_krylov && has_full_spectrum(with_pairs(krylov));
+  }();
 
   std::vector<Candidate> candidates;
   for (const Precision precision : {Precision::double_precision, Precision::mixed}) {
@@ -92,6 +134,7 @@ Choice choose(const RunConfig& config, const DataShape& shape, const Target& tar
           (only_krylov && method == FlowMethod::spectral)) {
         continue;
       }
+      candidate.config = with_pairs(std::move(candidate.config));
       candidate.plan =
           make_plan(candidate.config, shape, target.ranks, target.command, target.rates);
       candidate.fits = candidate.plan.fits(target.bytes_per_rank);
@@ -137,6 +180,9 @@ Choice choose(const RunConfig& config, const DataShape& shape, const Target& tar
     choice.reasons.method =
         comparison(best, other, spectral ? "the Krylov method" : "the spectral method", target);
   }
+  if (choose_pairs) {
+    choice.reasons.spectrum = choose_spectrum(best.config, shape).reason;
+  }
   return choice;
 }
 
@@ -167,6 +213,23 @@ std::string method_name(const RunConfig& config) {
     case FlowMethod::krylov:
       return "krylov";
     case FlowMethod::automatic:
+      break;
+  }
+  return "auto";
+}
+
+std::string spectrum_method_name(const RunConfig& config) {
+  if (!config.spectrum) {
+    return "-";
+  }
+  switch (config.spectrum->method) {
+    case SpectrumMethod::full:
+      return "full";
+    case SpectrumMethod::lanczos:
+      return "lanczos";
+    case SpectrumMethod::power:
+      return "power";
+    case SpectrumMethod::automatic:
       break;
   }
   return "auto";

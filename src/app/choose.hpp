@@ -21,25 +21,29 @@ struct Target {
 struct ChoiceReasons {
   std::string precision;
   std::string method;
+  std::string spectrum;
 };
 
-/// A configuration without "auto" in precision or method, and its plan.
+/// A configuration without "auto" in precision or methods, and its plan.
 struct Choice {
   RunConfig config;
   Plan plan;
   ChoiceReasons reasons;
 };
 
-/// Chooses precision and method where they are "auto": among the choices that fit, the one of least
-/// predicted time, double precision unless mixed is much faster. Where the eigenvectors are
-/// computed for [spectrum] anyway, the method is spectral. Where nothing fits, the choice of least
-/// memory. Local. Throws as make_plan.
+/// Chooses precision and methods where they are "auto": among the choices that fit, the one of
+/// least predicted time, double precision unless mixed is much faster. Where the eigenvectors are
+/// computed for [spectrum] anyway, the method of [dynamics] is spectral; leading eigenpairs come
+/// from products where they are few and no stage computes all. Where nothing fits, the choice of
+/// least memory. Local. Throws as make_plan.
 Choice choose(const RunConfig& config, const DataShape& shape, const Target& target);
 
 /// "double", "mixed" or "single"; "-" without [regression].
 std::string precision_name(const RunConfig& config);
 /// "spectral" or "krylov"; "-" without [dynamics].
 std::string method_name(const RunConfig& config);
+/// "full", "lanczos" or "power"; "-" without [spectrum].
+std::string spectrum_method_name(const RunConfig& config);
 
 /// "1.5 h", "12 min", "3.4 s".
 std::string format_seconds(double seconds);

@@ -142,22 +142,6 @@ std::int64_t computable(Run& run, const Flow& flow, const std::vector<double>& p
   return static_cast<std::int64_t>(finite);
 }
 
-/// K stored whole in double, where no regression has left it in a factor's upper triangle.
-SolvedKernel store_kernel(Run& run) {
-  const auto timed = [&](const char* phase, auto&& work) {
-    const PhaseWork& planned = run.problem.plan.phase(phase);
-    return run.report.phase(planned, work);
-  };
-  const auto k = std::make_shared<DistMatrix<double>>(timed("gram", [&] {
-    return run.training.matrix->assemble_symmetric(Triangle::lower, run.report);
-  }));
-  timed("mirror", [&] { mirror_lower(*k); });
-  SolvedKernel kernel;
-  kernel.products = std::make_unique<StoredSymmetric<double>>(*k, run.diagonal);
-  kernel.memory = k;
-  return kernel;
-}
-
 /// Errors of f_t at the times of a batch that begins at `first`, given its coefficients.
 using ErrorEstimate = std::function<std::vector<double>(
     std::size_t first, std::span<const double> times, const Matrix<double>& coefficients)>;
@@ -309,14 +293,30 @@ void spectral_dynamics(Run& run, const EigenSystem<double>& eigen) {
          });
 }
 
-void krylov_dynamics(Run& run, std::optional<SolvedKernel> solved) {
+SolvedKernel store_kernel(Run& run) {
+  const auto timed = [&](const char* phase, auto&& work) {
+    const PhaseWork& planned = run.problem.plan.phase(phase);
+    return run.report.phase(planned, work);
+  };
+  const auto k = std::make_shared<DistMatrix<double>>(timed("gram", [&] {
+    return run.training.matrix->assemble_symmetric(Triangle::lower, run.report);
+  }));
+  timed("mirror", [&] { mirror_lower(*k); });
+  SolvedKernel kernel;
+  auto products = std::make_unique<StoredSymmetric<double>>(*k, run.diagonal);
+  if (has_leading_spectrum(run.problem.config)) {
+    kernel.frobenius = products->frobenius_norm();
+  }
+  kernel.products = std::move(products);
+  kernel.memory = k;
+  return kernel;
+}
+
+void krylov_dynamics(Run& run, std::shared_ptr<const SolvedKernel> solved) {
   const DynamicsOptions& options = *run.problem.config.dynamics;
   Report& report = run.report;
-  const bool has_factor = solved.has_value();
+  const bool has_factor = solved != nullptr && solved->inverse != nullptr;
   const bool regenerated = options.products == FlowProducts::regenerated;
-  if (!has_factor && !regenerated) {
-    solved = store_kernel(run);
-  }
   const KernelOperator exact(*run.training.matrix, report);
   const ShiftedOperator exact_shifted(exact, run.ridge);
   std::optional<RefinedInverse> refined;

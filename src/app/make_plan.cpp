@@ -13,6 +13,7 @@
 #include <ntkflow/gram/kernel_matrix.hpp>
 #include <ntkflow/linalg/cholesky.hpp>
 #include <ntkflow/linalg/eigen.hpp>
+#include <ntkflow/linalg/leading_eigenpairs.hpp>
 #include <ntkflow/spectrum/summary.hpp>
 
 #include "plan.hpp"
@@ -172,8 +173,15 @@ class Planner {
     limit("ScaLAPACK: local elements of the draws", local_elements(plan_, points, columns));
   }
 
-  /// @param keeps_kernel  whether the other triangle keeps K for the Krylov method.
-  void regression(const RegressionOptions& options, bool keeps_kernel) {
+  /// K stored whole for products, where no regression does.
+  void stored_kernel() {
+    work("gram", one_triangle(), square() * kDouble,
+         values(0.5 * square()) + time_->fresh_memory(square() * kDouble));
+    work("mirror", 0.0, square() * kDouble,
+         time_->mirror(static_cast<double>(n_), RealKind::double_precision));
+  }
+
+  void regression(const RegressionOptions& options) {
     const RealKind real = stored_real(options.precision);
     const auto real_bytes = static_cast<std::int64_t>(real);
     const bool is_single = options.precision == Precision::single_precision;
@@ -193,7 +201,7 @@ class Planner {
          time_->kernel_values(0.5 * square(), static_cast<double>(d_), entry_flop_,
                               is_single ? real : RealKind::double_precision) +
              time_->fresh_memory(matrix));
-    if (keeps_kernel) {
+    if (keeps_kernel(config_)) {
       work("mirror", 0.0, matrix, time_->mirror(n, real));
     }
     work("factor", n * square() / 3.0, 0.5 * matrix,
@@ -232,18 +240,117 @@ class Planner {
     limit("p?syevd: values of workspace", workspace, kLargestInt - kWorkspaceReserve);
   }
 
-  void spectrum(const SpectrumOptions& options) {
+  void full_spectrum(const SpectrumOptions& options) {
     const std::int64_t count = std::min(n_, options.count.value_or(n_));
-    const double vectors =
-        options.vectors ? static_cast<double>(count) * static_cast<double>(n_) * kDouble : 0.0;
-    with_samples("spectrum", {{"eigenvectors", rows_ * cols_ * kDouble},
+    const double vectors = options.vectors ? stored_vectors(count) : 0.0;
+    const StageMemory::Item eigenvectors{"eigenvectors", rows_ * cols_ * kDouble};
+    with_samples("spectrum", {eigenvectors,
                               {"probes", 6 * n_ * kProbes * kDouble},
+                              {"targets along the modes", 8 * n_ * (c_ + 1) * kDouble},
                               {"transfer buffers", options.vectors ? kGatherBytes : 0}});
-    const double thin = 8.0 * square() * static_cast<double>(kProbes);
+    const double thin = 8.0 * square() * static_cast<double>(kProbes + c_ + 1);
     work("spectrum", one_triangle() + thin, vectors,
          exact_product(static_cast<double>(kProbes)) + time_->large_products(thin) +
              TimeModel::write_file(vectors));
     file_bytes_ += vectors;
+    if (options.projections > 0) {
+      const double flop = options.centre
+                              ? 4.0 * square() * lanczos_columns(options.projections)
+                              : 2.0 * square() * static_cast<double>(options.projections);
+      kernel_pca(options, eigenvectors, flop, time_->large_products(flop));
+    }
+  }
+
+  /// Leading eigenpairs from products with the stored K, and what follows from them. @param solved
+  /// the options of the regression that keeps its matrix and factor, or null.
+  void leading_spectrum(const SpectrumOptions& options, const RegressionOptions* solved) {
+    const RealKind real =
+        solved != nullptr ? stored_real(solved->precision) : RealKind::double_precision;
+    const bool is_rounded = real == RealKind::single_precision;
+    const bool is_power = options.method == SpectrumMethod::power;
+    const std::int64_t count = std::min(n_, options.count.value_or(n_));
+    const std::int64_t basis = is_power ? count : lanczos_basis_size(n_, count);
+    const std::int64_t local_vector = (n_ / plan_.ranks + 1) * kDouble;
+    const auto n = static_cast<double>(n_);
+    const auto pairs = static_cast<double>(count);
+    const StageMemory::Item matrix{
+        solved != nullptr ? "kernel matrix and its factor" : "kernel matrix",
+        rows_ * cols_ * static_cast<std::int64_t>(real)};
+    with_samples("spectrum pairs",
+                 {matrix,
+                  {"basis of the iteration", local_vector * basis},
+                  {"projected problem", is_power ? 0 : projected_bytes(basis)},
+                  {"eigenvectors", 3 * local_vector * count},
+                  {"blocks of vectors", 6 * n_ * kLanczosBlock * kDouble},
+                  {"blocks of exact products",
+                   is_rounded ? 3 * n_ * std::min(count, kExactColumns) * kDouble : 0}});
+    if (!is_power) {
+      projected_limit(basis);
+    }
+
+    const double columns = is_power ? kPowerSteps * pairs : lanczos_columns(count);
+    // All pairs are multiplied once more for their residuals, rounded ones also to correct them.
+    const double last = is_rounded ? kExactProducts : 1.0;
+    work(
+        "spectrum products",
+        2.0 * square() * (columns + last * pairs) + (is_rounded ? last * one_triangle() : 0.0), 0.0,
+        (is_power ? columns * time_->stored_product(n, 1.0, real) : block_products(columns, real)) +
+            (is_rounded ? last * exact_product(pairs) : block_products(pairs, real)),
+        columns + last * pairs);
+    const double orthogonal = 8.0 * n * static_cast<double>(basis) * columns;
+    work("spectrum basis", orthogonal, 0.0,
+         time_->large_products(orthogonal) +
+             (is_power ? 0.0
+                       : time_->small_eigenproblems(kEigenproblemFlop * kLanczosFillings *
+                                                    std::pow(static_cast<double>(basis), 3))));
+    if (solved != nullptr) {
+      const double steps = is_rounded ? kRefinementSteps : 0.0;
+      const double checks = steps > 0.0 ? 1.0 + steps : 0.0;
+      work("smallest eigenvalue", kInverseColumns * (1.0 + steps + checks) * 2.0 * square(), 0.0,
+           kInverseColumns / kInverseBlock *
+               ((1.0 + steps) * time_->solve(n, kInverseBlock, real) +
+                checks * time_->stored_product(n, kInverseBlock, real)),
+           kInverseColumns);
+    }
+
+    const double vectors = options.vectors ? stored_vectors(count) : 0.0;
+    const double modes = 4.0 * n * pairs * static_cast<double>(c_);
+    const auto targets = static_cast<double>(c_ + 1);
+    with_samples("spectrum", {matrix,
+                              {"eigenvectors", local_vector * count},
+                              {"targets along the modes", 4 * n_ * (c_ + 1) * kDouble}});
+    work("spectrum", modes + 2.0 * square() * targets + (is_rounded ? one_triangle() : 0.0),
+         vectors,
+         time_->large_products(modes) +
+             (is_rounded ? exact_product(targets) : time_->stored_product(n, targets, real)) +
+             TimeModel::write_file(vectors));
+    file_bytes_ += vectors;
+    if (options.projections > 0) {
+      const double more = options.centre ? lanczos_columns(options.projections) : 0.0;
+      kernel_pca(options, matrix, 2.0 * square() * more, block_products(more, real));
+    }
+  }
+
+  /// @param matrix  what products are made with, for the eigenpairs of centred features
+  void kernel_pca(const SpectrumOptions& options, StageMemory::Item matrix, double pairs_flop,
+                  double pairs_seconds) {
+    const std::int64_t count = options.projections;
+    const std::int64_t basis = options.centre ? lanczos_basis_size(n_, std::min(n_, count)) : 0;
+    with_samples("kernel pca",
+                 {std::move(matrix),
+                  {"basis of the iteration", (n_ / plan_.ranks + 1) * basis * kDouble},
+                  {"projected problem", projected_bytes(basis)},
+                  {"components and projections", 3 * (n_ + m_) * count * kDouble}});
+    if (options.centre) {
+      projected_limit(basis);
+    }
+    const auto columns = static_cast<double>(count);
+    const double bytes = static_cast<double>(n_ + m_) * columns * kDouble;
+    work("kernel pca", pairs_flop + cross_products(1) + 2.0 * pairs() * columns, bytes,
+         pairs_seconds + values(pairs()) +
+             time_->thin_products(pairs(), columns, RealKind::double_precision) +
+             TimeModel::write_file(bytes));
+    file_bytes_ += bytes;
   }
 
   /// The trajectory from eigenvectors.
@@ -268,7 +375,7 @@ class Planner {
     const auto real_bytes = static_cast<std::int64_t>(real);
     const bool is_mixed = solved != nullptr && real == RealKind::single_precision;
     const bool is_regenerated = options.products == FlowProducts::regenerated;
-    const bool stores = solved != nullptr || !is_regenerated;
+    const bool stores = solved != nullptr || keeps_kernel(config_);
     // A random vector accompanies the outputs.
     const double columns = static_cast<double>(c_) + 1.0;
     const double width = solved != nullptr ? 2.0 * columns : columns;
@@ -283,11 +390,6 @@ class Planner {
     const char* matrix_name = solved != nullptr ? "kernel matrix and its factor" : "kernel matrix";
     const auto n = static_cast<double>(n_);
 
-    if (solved == nullptr && !is_regenerated) {
-      work("gram", one_triangle(), square() * kDouble,
-           values(0.5 * square()) + time_->fresh_memory(square() * kDouble));
-      work("mirror", 0.0, square() * kDouble, time_->mirror(n, real));
-    }
     with_samples("krylov", {{matrix_name, matrix},
                             {"basis and its products", local_basis},
                             {"projected problem", projected},
@@ -311,8 +413,9 @@ class Planner {
     }
     work("krylov basis", orthogonal, 0.0, time_->large_products(orthogonal));
     const Batches batches = batches_of(options);
-    with_samples("dynamics",  // the matrix is gone by then
-                 {{"basis and its products", local_basis},
+    with_samples("dynamics",  // the matrix is gone by then, unless [spectrum] waits for it
+                 {{matrix_name, has_leading_spectrum(config_) ? matrix : 0},
+                  {"basis and its products", local_basis},
                   {"projected problem", projected},
                   {"a batch of times on the training set", 5 * n_ * batches.columns * kDouble},
                   {"a batch of times on the test set", 4 * m_ * batches.columns * kDouble}});
@@ -492,7 +595,7 @@ class Planner {
   [[nodiscard]] std::int64_t chosen_block() const {
     constexpr std::int64_t kWidestForEigen = 128;
     const std::int64_t block = automatic_block_size(n_, plan_.grid);
-    return config_.spectrum || is_spectral(config_) || has_spectral_posterior(config_)
+    return has_full_spectrum(config_) || is_spectral(config_) || has_spectral_posterior(config_)
                ? std::min(block, kWidestForEigen)
                : block;
   }
@@ -533,6 +636,22 @@ class Planner {
   void limit(const char* name, std::int64_t value, std::int64_t bound = kLargestInt) {
     plan_.limits.push_back({name, value, bound});
   }
+  /// Products with single vectors that Lanczos takes for so many pairs, and the time of such,
+  /// blocks of them at once.
+  [[nodiscard]] double lanczos_columns(std::int64_t count) const {
+    return kLanczosFillings * static_cast<double>(lanczos_basis_size(n_, std::min(n_, count)));
+  }
+  [[nodiscard]] double block_products(double columns, RealKind real) const {
+    constexpr double kBlock{kLanczosBlock};
+    return columns / kBlock * time_->stored_product(static_cast<double>(n_), kBlock, real);
+  }
+  static std::int64_t projected_bytes(std::int64_t basis) { return 4 * basis * basis * kDouble; }
+  void projected_limit(std::int64_t basis) {
+    limit("xSYEVD: values of workspace", 1 + 6 * basis + 2 * basis * basis);
+  }
+  [[nodiscard]] double stored_vectors(std::int64_t count) const {
+    return static_cast<double>(count) * static_cast<double>(n_) * kDouble;
+  }
   [[nodiscard]] double square() const { return static_cast<double>(n_) * static_cast<double>(n_); }
   [[nodiscard]] double pairs() const { return static_cast<double>(n_) * static_cast<double>(m_); }
   /// Inner products of all pairs of training samples.
@@ -562,6 +681,7 @@ Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, Plann
                const Calibration& rates) {
   NTKFLOW_EXPECTS(!config.regression || config.regression->precision != Precision::automatic);
   NTKFLOW_EXPECTS(!config.dynamics || config.dynamics->method != FlowMethod::automatic);
+  NTKFLOW_EXPECTS(!config.spectrum || config.spectrum->method != SpectrumMethod::automatic);
   Planner planner(config, shape, ranks, rates);
   planner.data();
   if (command == PlannedCommand::gram || config.output.gram) {
@@ -576,19 +696,22 @@ Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, Plann
   if (config.dynamics && config.dynamics->initial == InitialFunction::gaussian_process) {
     planner.draw("initial function", shape.outputs);
   }
-  const bool is_krylov = config.dynamics && !is_spectral(config);
   if (config.regression) {
-    planner.regression(*config.regression,
-                       is_krylov && config.dynamics->products == FlowProducts::stored);
+    planner.regression(*config.regression);
+  } else if (keeps_kernel(config)) {
+    planner.stored_kernel();
   }
-  if (is_krylov) {
+  if (uses_krylov(config)) {
     planner.krylov_flow(*config.dynamics, config.regression ? &*config.regression : nullptr);
   }
-  if (is_spectral(config) || config.spectrum) {
+  if (has_leading_spectrum(config)) {
+    planner.leading_spectrum(*config.spectrum, config.regression ? &*config.regression : nullptr);
+  }
+  if (is_spectral(config) || has_full_spectrum(config)) {
     planner.eigensystem("gram for eigen", "eigensystem", 0);
   }
-  if (config.spectrum) {
-    planner.spectrum(*config.spectrum);
+  if (has_full_spectrum(config)) {
+    planner.full_spectrum(*config.spectrum);
   }
   if (is_spectral(config)) {
     planner.spectral_flow(*config.dynamics);

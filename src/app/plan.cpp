@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
+
 #include <ntkflow/base/contract.hpp>
+#include <ntkflow/base/error.hpp>
 
 namespace ntkflow::app {
 
@@ -59,16 +62,52 @@ bool is_spectral(const RunConfig& config) {
   return config.dynamics && config.dynamics->method == FlowMethod::spectral;
 }
 
+bool uses_krylov(const RunConfig& config) {
+  return config.dynamics && !is_spectral(config);
+}
+
+bool has_full_spectrum(const RunConfig& config) {
+  return config.spectrum && config.spectrum->method == SpectrumMethod::full;
+}
+
+bool has_leading_spectrum(const RunConfig& config) {
+  return config.spectrum && !has_full_spectrum(config);
+}
+
+bool keeps_kernel(const RunConfig& config) {
+  return has_leading_spectrum(config) ||
+         (uses_krylov(config) && config.dynamics->products == FlowProducts::stored);
+}
+
 bool has_spectral_posterior(const RunConfig& config) {
   return config.posterior &&
          std::any_of(config.posterior->times.begin(), config.posterior->times.end(),
                      [](double t) { return t > 0.0 && std::isfinite(t); });
 }
 
+bool posterior_follows_kernel(const RunConfig& config) {
+  return has_spectral_posterior(config) && (config.posterior->training == TrainedLayers::all) ==
+                                               (config.kernel.type == KernelType::ntk);
+}
+
 bool posterior_shares_eigensystem(const RunConfig& config) {
-  return has_spectral_posterior(config) && (config.spectrum || is_spectral(config)) &&
-         (config.posterior->training == TrainedLayers::all) ==
-             (config.kernel.type == KernelType::ntk);
+  return posterior_follows_kernel(config) && (has_full_spectrum(config) || is_spectral(config));
+}
+
+void check_counts(const RunConfig& config, const DataShape& shape) {
+  if (!config.spectrum) {
+    return;
+  }
+  const auto check = [&](const char* key, std::int64_t value) {
+    if (value > shape.train_size) {
+      throw ConfigError(fmt::format(
+          "spectrum.{} = {}: a kernel matrix of {} training samples has as many eigenpairs; "
+          "allowed: up to {}",
+          key, value, shape.train_size, shape.train_size));
+    }
+  };
+  check("count", config.spectrum->count.value_or(0));
+  check("projections", config.spectrum->projections);
 }
 
 }  // namespace ntkflow::app

@@ -83,12 +83,26 @@ enum class PlannedCommand { run, gram };
 /// Whether f_t comes from the eigenvectors of K.
 bool is_spectral(const RunConfig& config);
 
+/// Whether [dynamics] is computed by the Krylov method.
+bool uses_krylov(const RunConfig& config);
+
+/// Whether [spectrum] takes all eigenvectors, or leading eigenpairs from products.
+bool has_full_spectrum(const RunConfig& config);
+bool has_leading_spectrum(const RunConfig& config);
+/// Whether K stays stored for products, beside its factor where there is one.
+bool keeps_kernel(const RunConfig& config);
+
 /// Whether [posterior] asks for a finite time but 0, and so for eigenvectors; else a factor does.
 bool has_spectral_posterior(const RunConfig& config);
-/// Whether these are the eigenvectors of K that other stages compute anyway.
+/// Whether these are the eigenvectors of K, and not of the other kernel of the same network.
+bool posterior_follows_kernel(const RunConfig& config);
+/// Whether they are those of K that other stages compute anyway.
 bool posterior_shares_eigensystem(const RunConfig& config);
 
-/// Plans a configuration without automatic precision or method (see choose). Local. Throws
+/// Throws ConfigError where the configuration asks for more than there are samples. Local.
+void check_counts(const RunConfig& config, const DataShape& shape);
+
+/// Plans a configuration without automatic precision or methods (see choose). Local. Throws
 /// ConfigError when the configured grid does not match `ranks`.
 Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, PlannedCommand command,
                const Calibration& rates);

@@ -15,7 +15,10 @@ void plan(const Communicator& comm, const CommandLine& line) {
   const RunConfig config = read_config(comm, line);
   choose_threads(comm, config.parallel, silent_monitor());
   DataShape shape;
-  collectively(comm, [&] { shape = inspect_data(config.data); });
+  collectively(comm, [&] {
+    shape = inspect_data(config.data);
+    check_counts(config, shape);
+  });
   AvailableMemory memory = least_available_memory(comm);
   if (line.memory_per_rank) {
     memory = {*line.memory_per_rank, *line.memory_per_rank, 0};

@@ -33,6 +33,17 @@ inline constexpr double kEigenproblemFlop = 5.0;
 inline constexpr double kEigenproblemRate = 0.25;
 /// Columns of the product that checks the flow at the end.
 inline constexpr std::int64_t kCheckedColumns = 33;
+/// How often Lanczos fills its basis; the columns of its products.
+inline constexpr double kLanczosFillings = 1.2;
+inline constexpr int kLanczosBlock = 16;
+/// Steps of power iteration for a pair, and products of all pairs with the exact matrix where the
+/// stored one is rounded.
+inline constexpr double kPowerSteps = 500.0;
+inline constexpr double kExactProducts = 3.0;
+inline constexpr std::int64_t kExactColumns = 128;  // at most at a time
+/// Columns that are solved for to find the smallest eigenvalue, and at a time.
+inline constexpr double kInverseColumns = 150.0;
+inline constexpr double kInverseBlock = 4.0;
 
 // Time.
 

@@ -75,6 +75,9 @@ std::vector<std::string> describe(const ChoiceReasons& reasons, const RunConfig&
   if (!reasons.method.empty()) {
     lines.push_back(fmt::format("method {}: {}", method_name(config), reasons.method));
   }
+  if (!reasons.spectrum.empty()) {
+    lines.push_back(fmt::format("spectrum {}: {}", spectrum_method_name(config), reasons.spectrum));
+  }
   return lines;
 }
 

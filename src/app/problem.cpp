@@ -231,6 +231,7 @@ Problem prepare(const Communicator& comm, const CommandLine& line, PlannedComman
   DataShape shape;
   collectively(comm, [&] {
     shape = inspect_data(problem.config.data);
+    check_counts(problem.config, shape);
     if (const std::string fault = blas_self_test(); !fault.empty()) {
       throw ResourceError(fault);
     }

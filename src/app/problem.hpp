@@ -15,9 +15,9 @@ namespace ntkflow::app {
 
 /// A run between reading and writing: configuration, plan, grid, data.
 struct Problem {
-  RunConfig config;  ///< precision and method chosen
+  RunConfig config;  ///< precision and methods chosen
   Plan plan;
-  ChoiceReasons reasons;  ///< of precision and method
+  ChoiceReasons reasons;  ///< of precision and methods
   Target target;          ///< what it is planned for
   std::shared_ptr<const ProcessGrid> grid;
   std::unique_ptr<Dataset> dataset;

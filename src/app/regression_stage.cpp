@@ -46,7 +46,7 @@ Attempt solve(Run& run, Precision precision, DistMatrix<Real> k) {
   Report& report = run.report;
   const Plan& plan = run.problem.plan;
   const RunConfig& config = run.problem.config;
-  if (uses_krylov(config) && config.dynamics->products == FlowProducts::stored) {
+  if (keeps_kernel(config)) {
     const PhaseWork& work = plan.phase("mirror");
     report.phase(work, [&] { mirror_lower(k); });
   }
@@ -80,7 +80,11 @@ Attempt solve(Run& run, Precision precision, DistMatrix<Real> k) {
 
   const auto factor = std::make_shared<CholeskyFactor<Real>>(std::move(regression.factor));
   SolvedKernel kernel;
-  kernel.products = std::make_unique<StoredSymmetric<Real>>(factor->matrix(), run.diagonal);
+  auto products = std::make_unique<StoredSymmetric<Real>>(factor->matrix(), run.diagonal);
+  if (has_leading_spectrum(config)) {
+    kernel.frobenius = products->frobenius_norm();
+  }
+  kernel.products = std::move(products);
   kernel.inverse = std::make_unique<CholeskyInverse<Real>>(*factor);
   kernel.memory = factor;
   kernel.coefficients = regression.fit.coefficients.clone();

@@ -280,50 +280,6 @@ void write_model(ResultFile& file, const Problem& problem) {
   file.write_rows("/model/train_input", share.begin, share.size(), samples.x.data());
 }
 
-void write_spectrum(ResultFile& file, const SpectrumSummary& summary,
-                    const EigenSystem<double>& eigen, const SpectrumOptions& options) {
-  const auto n = static_cast<std::int64_t>(summary.eigenvalue.size());
-  const std::int64_t count = std::min(n, options.count.value_or(n));
-  const auto leading = [&](const std::vector<double>& values) {
-    return std::span(values).first(static_cast<std::size_t>(count));
-  };
-  write_index_scale(file, "/spectrum/mode", "eigenmode, by falling eigenvalue", count);
-  file.write({"/spectrum/eigenvalue", "eigenvalues of K/N", "1", {count}, {"/spectrum/mode"}},
-             leading(summary.eigenvalue));
-  file.write({"/spectrum/target_energy",
-              "squared norm of y - f0 along each eigenvector, divided by N",
-              "1",
-              {count},
-              {"/spectrum/mode"}},
-             leading(summary.target_energy));
-  file.attribute("/spectrum", "max_learning_rate", summary.max_learning_rate);
-  file.attribute("/spectrum", "effective_dimension", summary.effective_dimension);
-  file.attribute("/spectrum", "residual", summary.residual);
-  file.attribute("/spectrum", "orthogonality", summary.orthogonality);
-  if (!options.vectors) {
-    return;
-  }
-  file.create({"/spectrum/eigenvector",
-               "eigenvectors of K/N, one per row",
-               "1",
-               {count, n},
-               {"/spectrum/mode", "/train_sample"}});
-  // Eigenvectors are columns by rising eigenvalue; the file wants rows by falling eigenvalue: each
-  // share is turned round.
-  const DistMatrix<double>& vectors = eigen.vectors;
-  const Communicator& comm = vectors.grid()->comm();
-  const std::int64_t step = columns_per_round(vectors, kGatherBytes);
-  for (std::int64_t begin = n - count; begin < n; begin += step) {
-    const std::int64_t end = std::min(n, begin + step);
-    Matrix<double> mine = gather_columns(vectors, begin, end);
-    for (std::int64_t j = 0; j < mine.cols() / 2; ++j) {
-      std::swap_ranges(mine.column(j), mine.column(j) + n, mine.column(mine.cols() - 1 - j));
-    }
-    const Share share = contiguous_share(end - begin, comm.size(), comm.rank());
-    file.write_rows("/spectrum/eigenvector", n - (begin + share.end), mine.cols(), mine.data());
-  }
-}
-
 void create_posterior(ResultFile& file, const PosteriorOptions& options,
                       std::span<const double> times, std::int64_t points, std::int64_t outputs) {
   const std::int64_t count = std::ssize(times);

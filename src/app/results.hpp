@@ -9,9 +9,7 @@
 #include <ntkflow/dynamics/options.hpp>
 #include <ntkflow/gram/kernel_matrix.hpp>
 #include <ntkflow/io/result_file.hpp>
-#include <ntkflow/linalg/eigen.hpp>
 #include <ntkflow/regression/fit.hpp>
-#include <ntkflow/spectrum/summary.hpp>
 
 #include "problem.hpp"
 #include "report.hpp"
@@ -42,9 +40,6 @@ void write_kernel_matrices(ResultFile& file, const KernelMatrix<double>& train,
 void write_kernel_by_depth(ResultFile& file, const KernelMatrix<double>& train, Monitor& monitor);
 /// /model: the preprocessed training inputs and the preprocessing. Collective.
 void write_model(ResultFile& file, const Problem& problem);
-/// /spectrum. Collective.
-void write_spectrum(ResultFile& file, const SpectrumSummary& summary,
-                    const EigenSystem<double>& eigen, const SpectrumOptions& options);
 /// Creates the data sets of /posterior, for write_law to fill. Collective.
 void create_posterior(ResultFile& file, const PosteriorOptions& options,
                       std::span<const double> times, std::int64_t points, std::int64_t outputs);

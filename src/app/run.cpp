@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <variant>
@@ -37,10 +38,6 @@ void add_initial(const Matrix<double>& initial, Matrix<double>& increment) {
     std::transform(f0, f0 + initial.rows(), increment.column(j), increment.column(j),
                    std::plus<>{});
   }
-}
-
-bool uses_krylov(const RunConfig& config) {
-  return config.dynamics && !is_spectral(config);
 }
 
 NetworkDraw draw_network(Run& run, const char* phase, std::int64_t columns, std::uint64_t seed,
@@ -112,24 +109,10 @@ void draw_initial_function(Run& run) {
   run.residual = difference(run.split(Split::train).target, run.initial.train);
 }
 
-void spectrum_stage(Run& run, const EigenSystem<double>& eigen) {
-  const KernelOperator k(*run.training.matrix, run.report);
-  const PhaseWork& work = run.problem.plan.phase("spectrum");
-  const SpectrumSummary summary = run.report.phase(work, [&] {
-    SpectrumSummary result = summarise_spectrum(eigen, k, modes_of(eigen, run.residual), run.ridge);
-    write_spectrum(run.file, result, eigen, *run.problem.config.spectrum);
-    return result;
-  });
-  run.report.line(fmt::format(
-      "  lambda_max(K/N) {:.6g}, lambda_min {:.3g}, largest learning rate {:.4g}, residual {:.1e}",
-      summary.eigenvalue.front(), summary.eigenvalue.back(), summary.max_learning_rate,
-      summary.residual));
-}
-
 EigenSystem<double> eigen_stages(Run& run) {
   auto eigen = eigensystem_of(run, *run.training.matrix, "gram for eigen", "eigensystem");
-  if (run.problem.config.spectrum) {
-    spectrum_stage(run, eigen);
+  if (has_full_spectrum(run.problem.config)) {
+    full_spectrum(run, eigen);
   }
   if (is_spectral(run.problem.config)) {
     spectral_dynamics(run, eigen);
@@ -191,22 +174,27 @@ void all_stages(Run& run, const std::string& command_line) {
     kernel_by_depth_output(run.problem, run.report, run.file, *run.training.matrix);
   }
   draw_initial_function(run);
-  if (config.regression || uses_krylov(config)) {
+  if (config.regression || uses_krylov(config) || has_leading_spectrum(config)) {
     run.diagonal = run.training.matrix->column_diagonal();
   }
-  std::optional<SolvedKernel> solved;
+  std::shared_ptr<const SolvedKernel> solved;
   if (config.regression) {
     const double trace = std::accumulate(run.diagonal.begin(), run.diagonal.end(), 0.0);
     run.mean_diagonal = trace / static_cast<double>(run.problem.train_size());
     run.ridge = absolute_ridge(config.regression->ridge, trace, run.problem.train_size());
-    solved = regression_stage(run);
+    solved = std::make_shared<const SolvedKernel>(regression_stage(run));
+  } else if (keeps_kernel(config)) {
+    solved = std::make_shared<const SolvedKernel>(store_kernel(run));
   }
   if (uses_krylov(config)) {
-    krylov_dynamics(run, std::move(solved));
+    krylov_dynamics(run, has_leading_spectrum(config) ? solved : std::move(solved));
+  }
+  if (has_leading_spectrum(config)) {
+    leading_spectrum(run, *solved);
   }
   solved.reset();  // the memory of matrix and factor serves the eigenvectors
   std::optional<EigenSystem<double>> eigen;
-  if (config.spectrum || is_spectral(config)) {
+  if (has_full_spectrum(config) || is_spectral(config)) {
     eigen = eigen_stages(run);
   }
   if (!posterior_shares_eigensystem(config)) {

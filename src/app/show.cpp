@@ -109,7 +109,7 @@ std::string describe_file(const Hdf5Reader& file, const std::string& path) {
     text += "\nconfiguration\n" + as_text(*config) + "\n";
   }
   for (const char* group : {"data", "kernel", "regression", "dynamics", "posterior", "spectrum",
-                            "model", "prediction", "network", "experiment"}) {
+                            "kernel_pca", "model", "prediction", "network", "experiment"}) {
     const std::string object = std::string("/") + group;
     if (file.has(object)) {
       text += fmt::format("\n{}\n", group);
@@ -136,7 +136,21 @@ std::string describe_file(const Hdf5Reader& file, const std::string& path) {
     append_table(file,
                  {{"/spectrum/mode", "mode"},
                   {"/spectrum/eigenvalue", "eigenvalue"},
-                  {"/spectrum/target_energy", "target energy"}},
+                  {"/spectrum/target_energy", "target energy"},
+                  {"/spectrum/residual_by_pair", "residual"}},
+                 text);
+  }
+  if (file.has("/spectrum/predicted_steps")) {
+    text += "\nsteps of gradient descent\n";
+    append_table(
+        file, {{"/spectrum/loss", "training loss"}, {"/spectrum/predicted_steps", "steps"}}, text);
+  }
+  if (file.has("/spectrum/effective_dimension_curve")) {
+    text += "\neffective dimension\n";
+    append_table(file,
+                 {{"/spectrum/effective_dimension_ridge", "ridge"},
+                  {"/spectrum/effective_dimension_curve", "dimension"},
+                  {"/spectrum/effective_dimension_upper", "at most"}},
                  text);
   }
   if (file.has("/claim/statement")) {

@@ -37,22 +37,22 @@ struct Run {
   [[nodiscard]] const SplitInfo& split(Split which) const { return problem.dataset->split(which); }
 };
 
-/// What the regression leaves to the Krylov method: the kernel matrix as stored and its factor.
+/// The kernel matrix as stored and, where there is a regression, its factor: what the Krylov method
+/// and leading eigenpairs work with.
 struct SolvedKernel {
   std::shared_ptr<const void> memory;        ///< what the operators refer to
   std::unique_ptr<LinearOperator> products;  ///< with K, without the ridge
-  std::unique_ptr<LinearOperator> inverse;   ///< (K + ridge I)^-1, in the factor's precision
-  Matrix<double> coefficients;               ///< (K + ridge I)^-1 (y - f_0), [N x C]
-  double norm = 0.0;                         ///< |K + ridge I|_inf
-  bool is_single = false;                    ///< whether K is stored in single precision
+  double frobenius = 0.0;                    ///< |K|_F, where leading eigenpairs are asked for
+  /// (K + ridge I)^-1, in the factor's precision; null, as what follows is empty, without one.
+  std::unique_ptr<LinearOperator> inverse;
+  Matrix<double> coefficients;  ///< (K + ridge I)^-1 (y - f_0), [N x C]
+  double norm = 0.0;            ///< |K + ridge I|_inf
+  bool is_single = false;       ///< whether K is stored in single precision
 };
 
 Matrix<double> difference(const Matrix<double>& a, const Matrix<double>& b);
 /// increment [n x k C] += f_0 [n x C], for each of k groups of columns.
 void add_initial(const Matrix<double>& initial, Matrix<double>& increment);
-
-/// Whether [dynamics] is computed by the Krylov method.
-bool uses_krylov(const RunConfig& config);
 
 /// What to do where the covariance of f_0 is singular to rounding, as where points repeat or the
 /// activation is smooth.
@@ -77,9 +77,15 @@ EigenSystem<double> eigensystem_of(Run& run, const KernelMatrix<double>& kernel,
 SolvedKernel regression_stage(Run& run);
 /// f_t in the eigenbasis, written to /dynamics.
 void spectral_dynamics(Run& run, const EigenSystem<double>& eigen);
-/// f_t from a Krylov space, written to /dynamics. @param solved  absent without [regression]; freed
-/// when the space stands
-void krylov_dynamics(Run& run, std::optional<SolvedKernel> solved);
+/// K stored whole in double, for a run without a regression that keeps it.
+SolvedKernel store_kernel(Run& run);
+/// f_t from a Krylov space, written to /dynamics. @param solved  null where products are
+/// regenerated and there is no [regression]; let go when the space stands
+void krylov_dynamics(Run& run, std::shared_ptr<const SolvedKernel> solved);
+/// All of [spectrum] from the full eigensystem of K, written to /spectrum and /kernel_pca.
+void full_spectrum(Run& run, const EigenSystem<double>& eigen);
+/// The same from leading eigenpairs.
+void leading_spectrum(Run& run, const SolvedKernel& solved);
 /// The law of f_t, written to /posterior. @param eigen  of K, where the stage shares it with others
 void posterior_stage(Run& run, std::optional<EigenSystem<double>> eigen);
 

@@ -9,10 +9,12 @@
 
 namespace ntkflow::config {
 
-/// What times came from, where they are no list.
+/// What times and ridges came from, where they are no list.
 struct TimeGrids {
   std::optional<TimeGrid> dynamics;
   std::optional<TimeGrid> posterior;
+  std::optional<TimeGrid> spectrum;
+  std::optional<TimeGrid> spectrum_ridges;
 };
 
 /// The configuration in full: every option with the value in force, paths absolute, presets

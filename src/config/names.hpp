@@ -75,6 +75,10 @@ inline constexpr Names<TimeUnit, 2> kTimeUnits{
 inline constexpr Names<InitialFunction, 2> kInitialFunctions{
     {{"zero", InitialFunction::zero}, {"gaussian_process", InitialFunction::gaussian_process}}};
 
+inline constexpr Names<SpectrumMethod, 4> kSpectrumMethods{{{"auto", SpectrumMethod::automatic},
+                                                            {"full", SpectrumMethod::full},
+                                                            {"lanczos", SpectrumMethod::lanczos},
+                                                            {"power", SpectrumMethod::power}}};
 inline constexpr Names<TrainedLayers, 2> kTrainedLayers{
     {{"all_layers", TrainedLayers::all}, {"last_layer", TrainedLayers::last}}};
 inline constexpr Names<Study, 12> kStudies{{{"kernel-convergence", Study::kernel_convergence},

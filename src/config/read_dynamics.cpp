@@ -11,8 +11,6 @@ namespace ntkflow::config {
 
 namespace {
 
-/// What interface and README promise where the table names no times, or steps.
-constexpr TimeGrid kStandardGrid{1.0, 1e6, 25, Spacing::log};
 constexpr double kSmallestTolerance = 1e-14;
 constexpr double kStandardMomentum = 0.9;
 constexpr std::int64_t kMostSteps = 1'000'000'000;
@@ -22,7 +20,7 @@ constexpr std::size_t kMostPoints = 100'000;
 Times read_flow_times(const TableReader& dynamics) {
   const toml::node* times = dynamics.find("times");
   if (times == nullptr) {
-    return all_times(kStandardGrid);
+    return all_times(kStandardTimes);
   }
   if (times->value_exact<std::string>() == "infinity") {
     dynamics.complain("times",
@@ -43,8 +41,8 @@ Times read_steps(const TableReader& dynamics) {
         [](std::int64_t steps) { return steps >= 0 && steps <= kMostSteps; });
     return {{list.begin(), list.end()}, std::nullopt};
   }
-  Times steps =
-      node == nullptr ? all_times(kStandardGrid) : read_times(dynamics, "steps", Infinity::refused);
+  Times steps = node == nullptr ? all_times(kStandardTimes)
+                                : read_times(dynamics, "steps", Infinity::refused);
   const auto is_fine = [](double end) {
     return end == std::floor(end) && end <= static_cast<double>(kMostSteps);
   };

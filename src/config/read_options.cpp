@@ -67,15 +67,6 @@ RegressionOptions read_regression(const TableReader& regression) {
   return options;
 }
 
-SpectrumOptions read_spectrum(const TableReader& spectrum) {
-  SpectrumOptions options;
-  if (!says(spectrum, "count", "all")) {
-    options.count = spectrum.integer("count", 1);
-  }
-  options.vectors = spectrum.boolean("vectors").value_or(options.vectors);
-  return options;
-}
-
 OutputOptions read_output(const TableReader& output, const std::string& folder,
                           const std::optional<std::string>& output_file) {
   OutputOptions options;

@@ -31,8 +31,13 @@ Times all_times(const TimeGrid& grid);
 enum class Infinity { refused, allowed };
 /// The key, `times` say, of a table that has it; nothing where it is wrong.
 Times read_times(const TableReader& table, std::string_view key, Infinity infinity);
+/// A key that is present: an ascending list of positive numbers, or a grid of them; nothing where
+/// it is wrong.
+Times read_positive(const TableReader& table, std::string_view key);
+/// What a table without times of gradient flow gets: 25 from 1 to 1e6, in equal ratios.
+inline constexpr TimeGrid kStandardTimes{1.0, 1e6, 25, Spacing::log};
 
-/// `dynamics` and `posterior` with the grids of their times.
+/// `dynamics`, `posterior` and `spectrum` with the grids of their times and ridges.
 struct DynamicsTable {
   DynamicsOptions options;
   std::optional<TimeGrid> grid;
@@ -40,6 +45,11 @@ struct DynamicsTable {
 struct PosteriorTable {
   PosteriorOptions options;
   std::optional<TimeGrid> grid;
+};
+struct SpectrumTable {
+  SpectrumOptions options;
+  std::optional<TimeGrid> grid;
+  std::optional<TimeGrid> ridge_grid;
 };
 
 /// @param folder  that relative paths are relative to.
@@ -54,7 +64,7 @@ PosteriorTable read_posterior(const TableReader& posterior, const KernelOptions&
 /// [network] and [experiment]. @param study  of the command line, or empty
 ExperimentOptions read_experiment(const TableReader& network, const TableReader& experiment,
                                   const std::string& study);
-SpectrumOptions read_spectrum(const TableReader& spectrum);
+SpectrumTable read_spectrum(const TableReader& spectrum);
 /// @param output_file  of --output, relative to the working directory, instead of output.file.
 OutputOptions read_output(const TableReader& output, const std::string& folder,
                           const std::optional<std::string>& output_file);

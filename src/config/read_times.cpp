@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "read_ascending.hpp"
 #include "read_tables.hpp"
 
 namespace ntkflow::config {
@@ -115,6 +116,22 @@ Times read_times(const TableReader& table, std::string_view key, Infinity infini
   }
   table.reject(key);
   return {};
+}
+
+Times read_positive(const TableReader& table, std::string_view key) {
+  if (!table.find(key)->is_table()) {
+    return {
+        read_ascending<double>(table, key, {1, kMostTimes},
+                               [](double value) { return std::isfinite(value) && value > 0.0; }),
+        std::nullopt};
+  }
+  const TableReader keys = table.subtable(key);
+  const auto grid = read_grid(keys);
+  if (grid && grid->start == 0.0) {
+    keys.reject("start");
+    return {};
+  }
+  return grid ? all_times(*grid) : Times{};
 }
 
 }  // namespace ntkflow::config

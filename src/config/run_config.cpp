@@ -186,7 +186,10 @@ RunConfig parse_config(const ConfigSource& source) {
     grids.posterior = read.grid;
   }
   if (spectrum.present()) {
-    run.spectrum = config::read_spectrum(spectrum);
+    auto read = config::read_spectrum(spectrum);
+    run.spectrum = std::move(read.options);
+    grids.spectrum = read.grid;
+    grids.spectrum_ridges = read.ridge_grid;
   }
   if (output.present() || source.output_file) {
     run.output = config::read_output(output, folder, source.output_file);

@@ -42,6 +42,13 @@ std::vector<KeySpec> step_grid() {
           {"spacing", one_of(kSpacings), "equal ratios or equal differences"}};
 }
 
+std::vector<KeySpec> ridge_grid() {
+  return {{"start", "a finite number > 0", "first ridge"},
+          {"stop", "a finite number greater than `start`", "last ridge"},
+          {"count", "an integer from 1 to 100000", "number of ridges"},
+          {"spacing", one_of(kSpacings), "equal ratios or equal differences"}};
+}
+
 std::vector<TableSpec> make_schema() {
   return {
       {"data",
@@ -129,7 +136,25 @@ std::vector<TableSpec> make_schema() {
       {"posterior.times", time_grid()},
       {"spectrum",
        {{"count", "\"all\" or an integer >= 1", "leading eigenpairs to store"},
-        {"vectors", "true | false", "store eigenvectors as well"}}},
+        {"vectors", "true | false", "store eigenvectors as well"},
+        {"method", one_of(kSpectrumMethods),
+         "all eigenpairs from one eigensolve, or the leading ones from products"},
+        {"tolerance", "a finite number >= 1e-14", "lanczos, power: of |K v - lambda v|/lambda_max"},
+        {"seed", "an integer >= 0", "lanczos, power: of the random start"},
+        {"effective_dimension",
+         "a list of ascending finite numbers > 0, or { start, stop, count, spacing }",
+         "absolute ridges at which the effective dimension is taken; absent: 1e-6 to 1 lambda_max"},
+        {"times", "a list of ascending finite numbers >= 0, or { start, stop, count, spacing }",
+         "of the learning curves of modes, multiples of 1/lambda_max(K/N)"},
+        {"modes", "an integer from 0 to 100000", "leading modes with a learning curve"},
+        {"loss", "a list of ascending finite numbers > 0",
+         "training losses to which steps of gradient descent are predicted"},
+        {"learning_rate", "a finite number > 0 and < 2",
+         "of these steps, a multiple of 1/lambda_max(K/N)"},
+        {"projections", "an integer >= 0", "components of kernel PCA to project samples on"},
+        {"centre", "true | false", "kernel PCA of features with their mean taken off"}}},
+      {"spectrum.effective_dimension", ridge_grid()},
+      {"spectrum.times", time_grid()},
       {"network",
        {{"widths", "a list of ascending integers >= 1", "units of a hidden layer"},
         {"draws", "an integer from 1 to 1000000", "networks of each width"},

@@ -1,6 +1,9 @@
 #include "ntkflow/linalg/stored_symmetric.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
 #include <span>
 #include <utility>
 
@@ -103,6 +106,22 @@ Matrix<double> StoredSymmetric<Real>::apply(const Matrix<double>& x) const {
   });
   comm.sum(std::span(product.data(), static_cast<std::size_t>(product.size())));
   return product;
+}
+
+template <class Real>
+double StoredSymmetric<Real>::frobenius_norm() const {
+  const auto local = upper_->local();
+  double above = 0.0;
+  for (std::int64_t j = 0; j < local.cols; ++j) {
+    const std::int64_t rows = upper_->row_map().local_count_below(upper_->col_map().to_global({j}));
+    above += std::transform_reduce(local.column(j), local.column(j) + rows, 0.0, std::plus<>(),
+                                   [](Real value) {
+                                     const auto wide = static_cast<double>(value);
+                                     return wide * wide;
+                                   });
+  }
+  return std::sqrt(2.0 * upper_->grid()->comm().sum(above) +
+                   std::inner_product(diagonal_.begin(), diagonal_.end(), diagonal_.begin(), 0.0));
 }
 
 template class StoredSymmetric<float>;

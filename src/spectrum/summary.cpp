@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <iterator>
 #include <limits>
 #include <optional>
 
@@ -39,9 +41,12 @@ double column_distance(const Matrix<double>& a, const Matrix<double>& b, std::in
 
 }  // namespace
 
+double rounding_level(std::int64_t n, double lambda_max) {
+  return static_cast<double>(n) * std::numeric_limits<double>::epsilon() * lambda_max;
+}
+
 double rounding_level(const EigenSystem<double>& eigen) {
-  return static_cast<double>(eigen.values.size()) * std::numeric_limits<double>::epsilon() *
-         eigen.values.back();
+  return rounding_level(std::ssize(eigen.values), eigen.values.back());
 }
 
 Matrix<double> modes_of(const EigenSystem<double>& eigen, const Matrix<double>& r) {
@@ -52,27 +57,29 @@ Matrix<double> from_modes(const EigenSystem<double>& eigen, const Matrix<double>
   return multiply_vectors(eigen, Transpose::no, w);
 }
 
-SpectrumSummary summarise_spectrum(const EigenSystem<double>& eigen, const LinearOperator& k,
-                                   const Matrix<double>& modes, double ridge) {
-  const auto n = static_cast<std::int64_t>(eigen.values.size());
-  const double largest = eigen.values.back();
-  SpectrumSummary summary;
-  for (std::int64_t i = n - 1; i >= 0; --i) {
-    const double value = eigen.values[static_cast<std::size_t>(i)];
-    summary.eigenvalue.push_back(value / static_cast<double>(n));
-    double energy = 0.0;
-    for (std::int64_t j = 0; j < modes.cols(); ++j) {
-      energy += modes.column(j)[i] * modes.column(j)[i];
-    }
-    summary.target_energy.push_back(energy / static_cast<double>(n));
-    // Rounding leaves zero eigenvalues at +-eps lambda_max; without a ridge each would count as a
-    // dimension.
-    if (value > rounding_level(eigen)) {
-      summary.effective_dimension += value / (value + ridge);
-    }
+Matrix<double> leading_vectors(const EigenSystem<double>& eigen, std::int64_t count) {
+  const std::int64_t n = eigen.vectors.rows();
+  Matrix<double> chosen;
+  collectively(eigen.vectors.grid()->comm(), [&] { chosen = Matrix<double>(n, count); });
+  for (std::int64_t j = 0; j < count; ++j) {
+    chosen(n - 1 - j, j) = 1.0;
   }
-  summary.max_learning_rate = 2.0 * static_cast<double>(n) / largest;
+  return from_modes(eigen, chosen);
+}
 
+Matrix<double> EigenOperator::apply(const Matrix<double>& x) const {
+  Matrix<double> modes = modes_of(*eigen_, x);
+  for (std::int64_t j = 0; j < modes.cols(); ++j) {
+    std::transform(modes.column(j), modes.column(j) + modes.rows(), eigen_->values.begin(),
+                   modes.column(j), std::multiplies<>());
+  }
+  return from_modes(*eigen_, modes);
+}
+
+EigenCertificate certify(const EigenSystem<double>& eigen, const LinearOperator& k) {
+  const std::int64_t n = std::ssize(eigen.values);
+  const double largest = eigen.values.back();
+  EigenCertificate certificate;
   const std::uint64_t probe_seed =
       0x6e746b666c6f77;  // any fixed number: results must not change from run to run
   const RandomStream stream(probe_seed, 0);
@@ -91,12 +98,12 @@ SpectrumSummary summarise_spectrum(const EigenSystem<double>& eigen, const Linea
   const Matrix<double> back = modes_of(eigen, mapped);
   for (std::int64_t j = 0; j < kProbes; ++j) {
     const double norm = column_distance(probe, zero, j);
-    summary.residual =
-        max_or_nan(summary.residual, column_distance(product, expected, j) / (largest * norm));
-    summary.orthogonality =
-        max_or_nan(summary.orthogonality, column_distance(back, probe, j) / norm);
+    certificate.residual =
+        max_or_nan(certificate.residual, column_distance(product, expected, j) / (largest * norm));
+    certificate.orthogonality =
+        max_or_nan(certificate.orthogonality, column_distance(back, probe, j) / norm);
   }
-  return summary;
+  return certificate;
 }
 
 }  // namespace ntkflow

@@ -222,6 +222,16 @@ inline void expect_same(const RunConfig& a, const RunConfig& b) {
   if (a.spectrum) {
     EXPECT_EQ(a.spectrum->count, b.spectrum->count);
     EXPECT_EQ(a.spectrum->vectors, b.spectrum->vectors);
+    EXPECT_EQ(a.spectrum->method, b.spectrum->method);
+    EXPECT_EQ(a.spectrum->tolerance, b.spectrum->tolerance);
+    EXPECT_EQ(a.spectrum->seed, b.spectrum->seed);
+    EXPECT_EQ(a.spectrum->ridges, b.spectrum->ridges);
+    EXPECT_EQ(a.spectrum->times, b.spectrum->times);
+    EXPECT_EQ(a.spectrum->modes, b.spectrum->modes);
+    EXPECT_EQ(a.spectrum->losses, b.spectrum->losses);
+    EXPECT_EQ(a.spectrum->learning_rate, b.spectrum->learning_rate);
+    EXPECT_EQ(a.spectrum->projections, b.spectrum->projections);
+    EXPECT_EQ(a.spectrum->centre, b.spectrum->centre);
   }
   ASSERT_EQ(a.experiment.has_value(), b.experiment.has_value());
   if (a.experiment) {

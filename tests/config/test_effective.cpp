@@ -36,7 +36,9 @@ std::vector<std::string> samples() {
       "[regression]\nridge = 1e22\nridge_scale = \"mean_diagonal\"\nprecision = \"single\"\n"
       "[dynamics]\ntimes = [0, 1, 1.7976931348623157e308]\ntime_unit = \"absolute\"\nseed = 3\n"
       "[posterior]\ntimes = [0, 2.5, inf]\ntime_unit = \"absolute\"\n"
-      "[spectrum]\ncount = 5\nvectors = true\n"
+      "[spectrum]\ncount = 5\nvectors = true\nmethod = \"power\"\ntolerance = 1e-7\nseed = 9\n"
+      "effective_dimension = [1e-300, 0.1]\ntimes = [0, 0.5]\nmodes = 3\nloss = [1e-9, 2]\n"
+      "learning_rate = 1.9\nprojections = 4\ncentre = true\n"
       "[parallel]\ngrid = [2, 3]\nblock_size = 64\nthreads = 2\n";
   ConfigText columns;
   columns.data =
@@ -52,7 +54,9 @@ std::vector<std::string> samples() {
   generated.more =
       "[regression]\nprecision = \"auto\"\nfactorization = \"scalapack\"\n"
       "[dynamics]\ntimes = { start = 0.1, stop = 0.7, count = 11, spacing = \"linear\" }\n"
-      "method = \"krylov\"\nproducts = \"regenerated\"\ntolerance = 1e-7\n";
+      "method = \"krylov\"\nproducts = \"regenerated\"\ntolerance = 1e-7\n"
+      "[spectrum]\neffective_dimension = { start = 1e-3, stop = 7, count = 5 }\n"
+      "times = { start = 1, stop = 7e5, count = 10 }\n";
   ConfigText cube;
   cube.data = "format = \"synthetic\"\nkind = \"boolean_cube\"\ndimension = 10\ntest_size = 4\n";
   cube.more =
@@ -176,6 +180,15 @@ TEST(EffectiveTest, PrintsDefaults) {
             "[spectrum]\n"
             "count = \"all\"\n"
             "vectors = false\n"
+            "method = \"auto\"\n"
+            "tolerance = 1e-10\n"
+            "seed = 0\n"
+            "times = { start = 1.0, stop = 1000000.0, count = 25, spacing = \"log\" }\n"
+            "modes = 10\n"
+            "loss = []\n"
+            "learning_rate = 1.0\n"
+            "projections = 0\n"
+            "centre = false\n"
             "\n"
             "[output]\n"
             "file = \"/runs/out.h5\"\n"

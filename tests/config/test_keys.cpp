@@ -96,6 +96,11 @@ const KeyCase kAccepted[] = {
     {"posterior", "quantiles = []", ""},
     {"spectrum", "count = 1", ""},
     {"spectrum", "count = \"all\"\nvectors = true", ""},
+    {"spectrum", "count = 3\nmethod = \"lanczos\"\ntolerance = 1e-8\nseed = 4", ""},
+    {"spectrum", "method = \"full\"\nprojections = 7\ncentre = true", ""},
+    {"spectrum", "effective_dimension = [1e-3, 2]\ntimes = [0, 1]\nmodes = 0", ""},
+    {"spectrum", "effective_dimension = { start = 1e-3, stop = 2, count = 4 }", ""},
+    {"spectrum", "loss = [0.1, 1]\nlearning_rate = 1.999", ""},
     {"output", "predictions = false\ngram = true\nmodel = true", ""},
     {"output", "gram_depths = true", ""},
     {"parallel", "grid = \"auto\"\nblock_size = \"auto\"\nthreads = \"auto\"", ""},
@@ -171,6 +176,11 @@ const KeyCase kWrongType[] = {
     {"posterior", "seed = 1.5", "posterior.seed: found 1.5 (float)"},
     {"spectrum", "count = 1.5",
      "spectrum.count: found 1.5 (float); allowed: \"all\" or an integer"},
+    {"spectrum", "method = 1", "spectrum.method: found 1 (integer)"},
+    {"spectrum", "effective_dimension = 0.5",
+     "spectrum.effective_dimension: found 0.5 (float); allowed: a list of ascending"},
+    {"spectrum", "times = \"infinity\"", "spectrum.times: found \"infinity\" (string)"},
+    {"spectrum", "loss = 0.5", "spectrum.loss: found 0.5 (float)"},
     {"spectrum", "vectors = 1", "spectrum.vectors: found 1 (integer); allowed: true | false"},
     {"output", "predictions = \"yes\"", "output.predictions: found \"yes\" (string)"},
     {"output", "gram = 0", "output.gram: found 0 (integer)"},
@@ -291,6 +301,20 @@ const KeyCase kImpossible[] = {
     {"posterior", "quantiles = [0.9, 0.1]", "posterior.quantiles: found 0.1"},
     {"posterior", "samples = -1", "posterior.samples: found -1"},
     {"spectrum", "count = 0", "spectrum.count: found 0"},
+    {"spectrum", "method = \"power\"", "spectrum.method: \"power\" finds leading eigenpairs"},
+    {"spectrum", "count = \"all\"\nmethod = \"lanczos\"", "spectrum.method: \"lanczos\" finds"},
+    {"spectrum", "tolerance = 1e-15", "spectrum.tolerance: found 1.0000000000000001e-15"},
+    {"spectrum", "effective_dimension = [0]", "spectrum.effective_dimension: found 0 (integer)"},
+    {"spectrum", "effective_dimension = [2, 1]", "spectrum.effective_dimension: found 1 (integer)"},
+    {"spectrum", "effective_dimension = { start = 0, stop = 1, count = 2 }",
+     "spectrum.effective_dimension.start: found 0"},
+    {"spectrum", "times = [1, 0]", "spectrum.times: found 0 (integer)"},
+    {"spectrum", "modes = -1", "spectrum.modes: found -1"},
+    {"spectrum", "loss = [0]", "spectrum.loss: found 0 (integer)"},
+    {"spectrum", "learning_rate = 2", "spectrum.learning_rate: 2 / lambda_max: gradient descent"},
+    {"spectrum", "learning_rate = 0", "spectrum.learning_rate: 0 / lambda_max: gradient descent"},
+    {"spectrum", "projections = -1", "spectrum.projections: found -1"},
+    {"spectrum", "count = 3\nprojections = 4", "spectrum.projections: 4 components need"},
     {"parallel", "grid = [2]", "parallel.grid: found [ 2 ] (list)"},
     {"parallel", "grid = [0, 2]", "parallel.grid: found [ 0, 2 ]"},
     {"parallel", "grid = [1, 3000000000]", "parallel.grid: found"},
@@ -359,6 +383,9 @@ TEST(DefaultsTest, AreThoseOfTheManual) {
   EXPECT_EQ(run.dynamics->products, FlowProducts::stored);
   EXPECT_EQ(run.dynamics->tolerance, 1e-10);
   EXPECT_EQ(run.spectrum->count, std::nullopt);
+  EXPECT_EQ(run.spectrum->method, SpectrumMethod::automatic);
+  EXPECT_EQ(run.spectrum->times, run.dynamics->times);
+  EXPECT_TRUE(run.spectrum->ridges.empty());
   EXPECT_TRUE(run.output.predictions);
   EXPECT_FALSE(run.output.gram_depths);
   EXPECT_FALSE(run.output.model);

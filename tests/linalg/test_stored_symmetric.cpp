@@ -77,6 +77,26 @@ template <class Real>
 class StoredSymmetricTest : public testing::Test {};
 TYPED_TEST_SUITE(StoredSymmetricTest, Precisions);
 
+TYPED_TEST(StoredSymmetricTest, FrobeniusNormCountsEachElement) {
+  using Real = TypeParam;
+  for_each_layout([](const auto& grid, std::int64_t n, std::int64_t block) {
+    const auto upper = distribute_upper<Real>(grid, n, block);
+    const auto a = dense<Real>(n, n, RandomSymmetric{});
+    const auto diagonal = diagonal_of(n);
+    double squares = 0.0;
+    for (std::int64_t j = 0; j < n; ++j) {
+      for (std::int64_t i = 0; i < n; ++i) {
+        const double value = i == j ? diagonal[static_cast<std::size_t>(i)] : a(i, j);
+        squares += value * value;
+      }
+    }
+    const double norm = std::sqrt(squares);
+    const StoredSymmetric<Real> stored(upper, diagonal);
+    EXPECT_NEAR(stored.frobenius_norm(), norm,
+                ulp_bound<double>(static_cast<double>(n * n + 1), norm));
+  });
+}
+
 TYPED_TEST(StoredSymmetricTest, MultipliesInDouble) {
   using Real = TypeParam;
   for_each_layout([](const auto& grid, std::int64_t n, std::int64_t block) {

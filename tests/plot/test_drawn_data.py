@@ -138,6 +138,25 @@ class DrawnDataTest(support.Case):
         np.testing.assert_allclose(line(figure, "of k and all later modes"), [[1, 2, 3, 4], [7, 3, 3, 1]])
         np.testing.assert_array_equal(line(figure, "of mode k"), [[1, 3, 4], [4, 2, 1]])
 
+    def test_fraction_of_energy_and_learning_curves(self):
+        energy = np.array([[3.0, 0.0], [1.0, 2.0]])  # of outputs that hold 4 and 8
+        curves = np.array([[3.0, 3.0], [0.3, 1.0], [0.0, 0.1]])
+        figure = self.figure(
+            "spectrum",
+            spectrum__eigenvalue=np.array([2.0, 1.0]),
+            spectrum__target_energy=energy.sum(1),
+            spectrum__target_energy_by_output=energy,
+            spectrum__cumulative_target_energy=np.cumsum(energy, 0) / np.array([4.0, 8.0]),
+            spectrum__time=np.array([1.0, 10.0, 100.0]),
+            spectrum__mode_energy=curves,
+            spectrum__energy_left=curves.sum(1) + 6,
+        )
+        self.assertEqual(len(figure.axes), 4)
+        np.testing.assert_allclose(line(figure, "all outputs"), [[1, 2], [0.25, 0.5]])
+        np.testing.assert_allclose(line(figure, "all"), [[1, 10, 100], [12, 7.3, 6.1]])
+        np.testing.assert_allclose(line(figure, "mode 2"), [[1, 10, 100], [3, 1, 0.1]])
+        np.testing.assert_array_equal(line(figure, "mode 1")[1], [3, 0.3, np.nan])
+
     def test_confusion(self):
         label, answer = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0])
         content = {"data__test_label": label, "regression__test_prediction": np.eye(3)[answer]}

@@ -40,7 +40,7 @@ double circle(std::int64_t position, std::int64_t input, std::int64_t n) {
   return input == 0 ? std::cos(angle) : std::sin(angle);
 }
 
-TEST(SummariseSpectrumTest, CircleEigenvaluesAreTheFourierTransformOfARow) {
+TEST(DiagonaliseTest, CircleEigenvaluesAreTheFourierTransformOfARow) {
   constexpr std::int64_t kPoints = 96;
   const auto sample = [](std::int64_t position, std::int64_t input) {
     return circle(position, input, kPoints);
@@ -68,7 +68,7 @@ TEST(SummariseSpectrumTest, CircleEigenvaluesAreTheFourierTransformOfARow) {
   }
 }
 
-TEST(SummariseSpectrumTest, CubeMultiplicitiesAreBinomialCoefficients) {
+TEST(DiagonaliseTest, CubeMultiplicitiesAreBinomialCoefficients) {
   constexpr std::int64_t kBits = 10;
   constexpr std::int64_t kCorners = std::int64_t{1} << kBits;
   const auto corner = [](std::int64_t position, std::int64_t input) {
@@ -100,41 +100,50 @@ TEST(SummariseSpectrumTest, CubeMultiplicitiesAreBinomialCoefficients) {
   }
 }
 
-TEST(SummariseSpectrumTest, EnergiesSumToTheResidualAndDegreesToTheRidge) {
+TEST(CertifyTest, RightVectorsHoldToRounding) {
   constexpr std::int64_t kPoints = 40;
   const auto sample = [](std::int64_t position, std::int64_t input) {
     return circle(position, input, kPoints);
   };
   for (const GridShape shape : test::all_grids(Communicator::world().size())) {
     const Solved solved = solve(shape, 5, 2, kPoints, sample);
-    Matrix<double> residual(kPoints, 2);
-    double energy = 0.0;
-    for (std::int64_t i = 0; i < residual.size(); ++i) {
-      residual.data()[i] = std::sin(static_cast<double>(i));
-      energy += residual.data()[i] * residual.data()[i] / static_cast<double>(kPoints);
-    }
-    const double ridge = 0.7;
     const KernelOperator k(solved.kernel, silent_monitor());
-    const SpectrumSummary summary =
-        summarise_spectrum(solved.eigen, k, modes_of(solved.eigen, residual), ridge);
-
-    double total = 0.0;
-    double dimension = 0.0;
-    for (std::size_t i = 0; i < summary.eigenvalue.size(); ++i) {
-      total += summary.target_energy[i];
-      const double lambda = summary.eigenvalue[i] * static_cast<double>(kPoints);
-      dimension += lambda / (lambda + ridge);
-    }
-    EXPECT_LE(test::relative_difference(total, energy), 1e-12);
-    EXPECT_LE(test::relative_difference(dimension, summary.effective_dimension), 1e-12);
-    EXPECT_TRUE(std::is_sorted(summary.eigenvalue.rbegin(), summary.eigenvalue.rend()));
-    EXPECT_DOUBLE_EQ(summary.max_learning_rate, 2.0 / summary.eigenvalue.front());
-    EXPECT_LE(summary.residual, test::eigen_bound<double>(kPoints, 1.0));
-    EXPECT_LE(summary.orthogonality, test::eigen_bound<double>(kPoints, 1.0));
+    const EigenCertificate certificate = certify(solved.eigen, k);
+    EXPECT_LE(certificate.residual, test::eigen_bound<double>(kPoints, 1.0));
+    EXPECT_LE(certificate.orthogonality, test::eigen_bound<double>(kPoints, 1.0));
   }
 }
 
-TEST(SummariseSpectrumTest, ResidualAndOrthogonalitySeeAWrongVector) {
+TEST(EigenOperatorTest, IsTheKernelMatrix) {
+  constexpr std::int64_t kPoints = 30;
+  const auto sample = [](std::int64_t position, std::int64_t input) {
+    return circle(position, input, kPoints);
+  };
+  const Solved solved = solve(automatic_grid(Communicator::world().size()), 4, 2, kPoints, sample);
+  const KernelOperator k(solved.kernel, silent_monitor());
+  Matrix<double> x(kPoints, 2);
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    x.data()[i] = std::sin(static_cast<double>(i));
+  }
+  const Matrix<double> product = EigenOperator(solved.eigen).apply(x);
+  const Matrix<double> expected = k.apply(x);
+  const Matrix<double> leading = leading_vectors(solved.eigen, 3);
+  const Matrix<double> image = k.apply(leading);
+  const double norm = solved.eigen.values.back() * std::sqrt(static_cast<double>(kPoints));
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    EXPECT_LE(std::abs(product.data()[i] - expected.data()[i]),
+              test::eigen_bound<double>(kPoints, norm));
+  }
+  for (std::int64_t j = 0; j < 3; ++j) {
+    const double value = solved.eigen.values[static_cast<std::size_t>(kPoints - 1 - j)];
+    for (std::int64_t i = 0; i < kPoints; ++i) {
+      EXPECT_LE(std::abs(image(i, j) - value * leading(i, j)),
+                test::eigen_bound<double>(kPoints, norm));
+    }
+  }
+}
+
+TEST(CertifyTest, SeesAWrongVector) {
   constexpr std::int64_t kPoints = 40;
   const auto sample = [](std::int64_t position, std::int64_t input) {
     return circle(position, input, kPoints);
@@ -147,10 +156,9 @@ TEST(SummariseSpectrumTest, ResidualAndOrthogonalitySeeAWrongVector) {
     return i == 3 && j == kPoints - 1 ? value + 1e-9 : value;
   });
   const KernelOperator k(solved.kernel, silent_monitor());
-  const Matrix<double> modes(kPoints, 1);
-  const SpectrumSummary summary = summarise_spectrum(solved.eigen, k, modes, 0.0);
-  EXPECT_GT(summary.residual, test::eigen_bound<double>(kPoints, 1.0));
-  EXPECT_GT(summary.orthogonality, test::eigen_bound<double>(kPoints, 1.0));
+  const EigenCertificate certificate = certify(solved.eigen, k);
+  EXPECT_GT(certificate.residual, test::eigen_bound<double>(kPoints, 1.0));
+  EXPECT_GT(certificate.orthogonality, test::eigen_bound<double>(kPoints, 1.0));
 }
 
 }  // namespace

@@ -26,6 +26,8 @@ class StoredSymmetric : public LinearOperator {
 
   [[nodiscard]] std::int64_t size() const override;
   [[nodiscard]] Matrix<double> apply(const Matrix<double>& x) const override;
+  /// |A|_F. Collective over the grid.
+  [[nodiscard]] double frobenius_norm() const;
 
  private:
   const DistMatrix<Real>* upper_;
