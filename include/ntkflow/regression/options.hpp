@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include <ntkflow/linalg/options.hpp>
 
 namespace ntkflow {
@@ -16,8 +19,23 @@ struct Ridge {
 /// accuracy. `automatic` stands for a choice that the program makes before it starts.
 enum class Precision { double_precision, mixed, single_precision, automatic };
 
+/// What a ridge is chosen by; the test set is never asked.
+enum class RidgeCriterion { leave_one_out, gcv, likelihood };
+/// How many ridges are solved at once: in the eigenbasis of K, or projected on a Krylov space.
+/// `automatic` stands for a choice that the program makes before it starts.
+enum class RidgePathMethod { spectral, krylov, automatic };
+
+/// Several ridges, one of which becomes that of the run.
+struct RidgePathOptions {
+  std::vector<double> ridges;  ///< ascending, not negative, in the unit of RegressionOptions::ridge
+  /// Absent: leave_one_out in the eigenbasis, gcv with a Krylov space, which knows no diagonal.
+  std::optional<RidgeCriterion> select;
+  RidgePathMethod method = RidgePathMethod::automatic;
+};
+
 struct RegressionOptions {
   Ridge ridge;
+  std::optional<RidgePathOptions> path;  ///< chooses ridge.value where present
   Precision precision = Precision::double_precision;
   Factorization factorization = Factorization::automatic;
 };
