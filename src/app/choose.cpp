@@ -64,6 +64,34 @@ std::string comparison(const Candidate& chosen, const Candidate& other,
                      format_seconds(other.plan.total_seconds()));
 }
 
+/// Settles method and criterion of the ridge path, and says why where there was a choice.
+std::string settle_path(RunConfig& config, std::int64_t train_size) {
+  if (!config.regression || !config.regression->path) {
+    return "";
+  }
+  RidgePathOptions& path = *config.regression->path;
+  std::string reason;
+  if (path.method == RidgePathMethod::automatic) {
+    path.method = RidgePathMethod::spectral;
+    if (path.select == RidgeCriterion::leave_one_out) {
+      reason = "leave-one-out errors need the eigenvectors";
+    } else if (keeps_eigensystem(config)) {
+      reason = "another stage has a use for the eigenvectors";
+    } else if (train_size <= kCheapEigensystem) {
+      reason = fmt::format("the eigenvectors of up to {} samples are cheap", kCheapEigensystem);
+    } else {
+      path.method = RidgePathMethod::krylov;
+      reason =
+          fmt::format("the eigenvectors of more than {} samples are not cheap", kCheapEigensystem);
+    }
+  }
+  if (!path.select) {
+    path.select = path.method == RidgePathMethod::spectral ? RidgeCriterion::leave_one_out
+                                                           : RidgeCriterion::gcv;
+  }
+  return reason;
+}
+
 }  // namespace
 
 Choice choose(const RunConfig& config, const DataShape& shape, const Target& target) {
@@ -92,6 +120,7 @@ Choice choose(const RunConfig& config, const DataShape& shape, const Target& tar
           (only_krylov && method == FlowMethod::spectral)) {
         continue;
       }
+      settle_path(candidate.config, shape.train_size);
       candidate.plan =
           make_plan(candidate.config, shape, target.ranks, target.command, target.rates);
       candidate.fits = candidate.plan.fits(target.bytes_per_rank);
@@ -110,6 +139,11 @@ Choice choose(const RunConfig& config, const DataShape& shape, const Target& tar
   };
   const Candidate& best = *best_where([](const Candidate&) { return true; });
   Choice choice{best.config, best.plan, {}};
+  if (config.regression && config.regression->path) {
+    RunConfig settled = best.config;
+    settled.regression->path = config.regression->path;
+    choice.reasons.path = settle_path(settled, shape.train_size);
+  }
   if (choose_precision) {
     const Candidate& other =
         *best_where([&](const Candidate& c) { return c.is_mixed() != best.is_mixed(); });
@@ -170,6 +204,13 @@ std::string method_name(const RunConfig& config) {
       break;
   }
   return "auto";
+}
+
+std::string path_method_name(const RunConfig& config) {
+  if (!config.regression || !config.regression->path) {
+    return "-";
+  }
+  return has_spectral_path(config) ? "spectral" : "krylov";
 }
 
 std::string format_seconds(double seconds) {

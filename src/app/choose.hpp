@@ -17,13 +17,18 @@ struct Target {
   Calibration rates;
 };
 
+/// Up to so many samples the eigensystem for a ridge path is cheap: a minute on one core.
+inline constexpr std::int64_t kCheapEigensystem = 4'000;
+
 /// Why automatic choices are what they are, one sentence each; empty where the user chose.
 struct ChoiceReasons {
   std::string precision;
   std::string method;
+  std::string path;  ///< of the ridge path's method
 };
 
-/// A configuration without "auto" in precision or method, and its plan.
+/// A configuration without "auto" in precision or method, a ridge path with its criterion, and its
+/// plan.
 struct Choice {
   RunConfig config;
   Plan plan;
@@ -40,6 +45,9 @@ Choice choose(const RunConfig& config, const DataShape& shape, const Target& tar
 std::string precision_name(const RunConfig& config);
 /// "spectral" or "krylov"; "-" without [dynamics].
 std::string method_name(const RunConfig& config);
+
+/// "spectral" or "krylov"; "-" without a ridge path.
+std::string path_method_name(const RunConfig& config);
 
 /// "1.5 h", "12 min", "3.4 s".
 std::string format_seconds(double seconds);

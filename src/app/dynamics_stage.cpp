@@ -62,22 +62,6 @@ void write_method(Run& run, const char* method) {
   }
 }
 
-/// K stored whole in double, where no regression has left it in a factor's upper triangle.
-SolvedKernel store_kernel(Run& run) {
-  const auto timed = [&](const char* phase, auto&& work) {
-    const PhaseWork& planned = run.problem.plan.phase(phase);
-    return run.report.phase(planned, work);
-  };
-  const auto k = std::make_shared<DistMatrix<double>>(timed("gram", [&] {
-    return run.training.matrix->assemble_symmetric(Triangle::lower, run.report);
-  }));
-  timed("mirror", [&] { mirror_lower(*k); });
-  SolvedKernel kernel;
-  kernel.products = std::make_unique<StoredSymmetric<double>>(*k, run.diagonal);
-  kernel.memory = k;
-  return kernel;
-}
-
 /// Errors of f_t at the times of a batch that begins at `first`, given its coefficients.
 using ErrorEstimate = std::function<std::vector<double>(
     std::size_t first, std::span<const double> times, const Matrix<double>& coefficients)>;
@@ -172,6 +156,21 @@ void follow(Run& run, const Flow& flow, const std::vector<double>& times, const 
 
 }  // namespace
 
+SolvedKernel store_kernel(Run& run, const char* gram_phase, const char* mirror_phase) {
+  const auto timed = [&](const char* phase, auto&& work) {
+    const PhaseWork& planned = run.problem.plan.phase(phase);
+    return run.report.phase(planned, work);
+  };
+  const auto k = std::make_shared<DistMatrix<double>>(timed(gram_phase, [&] {
+    return run.training.matrix->assemble_symmetric(Triangle::lower, run.report);
+  }));
+  timed(mirror_phase, [&] { mirror_lower(*k); });
+  SolvedKernel kernel;
+  kernel.products = std::make_unique<StoredSymmetric<double>>(*k, run.diagonal);
+  kernel.memory = k;
+  return kernel;
+}
+
 void spectral_dynamics(Run& run, const EigenSystem<double>& eigen) {
   const GradientFlow flow(eigen, run.residual, run.ridge);
   const auto times = absolute_times(*run.problem.config.dynamics, flow.lambda_max());
@@ -191,7 +190,7 @@ void krylov_dynamics(Run& run, std::optional<SolvedKernel> solved) {
   const bool has_factor = solved.has_value();
   const bool regenerated = options.products == FlowProducts::regenerated;
   if (!has_factor && !regenerated) {
-    solved = store_kernel(run);
+    solved = store_kernel(run, "gram", "mirror");
   }
   const KernelOperator exact(*run.training.matrix, report);
   const ShiftedOperator exact_shifted(exact, run.ridge);

@@ -35,6 +35,11 @@ std::string fitting_settings(const RunConfig& config, const DataShape& shape,
        [](RunConfig& other) { other.regression->precision = Precision::mixed; }},
       {is_spectral(config), "dynamics.method = \"krylov\"",
        [](RunConfig& other) { other.dynamics->method = FlowMethod::krylov; }},
+      {config.regression && config.regression->path &&
+           config.regression->path->method != RidgePathMethod::krylov &&
+           config.regression->path->select != RidgeCriterion::leave_one_out,
+       "regression.path_method = \"krylov\"",
+       [](RunConfig& other) { other.regression->path->method = RidgePathMethod::krylov; }},
       {config.posterior && config.posterior->covariance, "posterior.covariance = false",
        [](RunConfig& other) { other.posterior->covariance = false; }},
       {config.posterior && config.posterior->samples > 0, "posterior.samples = 0",

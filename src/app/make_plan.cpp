@@ -13,6 +13,7 @@
 #include <ntkflow/gram/kernel_matrix.hpp>
 #include <ntkflow/linalg/cholesky.hpp>
 #include <ntkflow/linalg/eigen.hpp>
+#include <ntkflow/regression/krylov_ridge_path.hpp>
 #include <ntkflow/spectrum/summary.hpp>
 
 #include "plan.hpp"
@@ -232,6 +233,32 @@ class Planner {
     limit("p?syevd: values of workspace", workspace, kLargestInt - kWorkspaceReserve);
   }
 
+  /// Several ridges, from eigenvectors that stand, or from a Krylov space.
+  void ridge_path(const RidgePathOptions& options) {
+    const auto ridges = static_cast<std::int64_t>(options.ridges.size());
+    const Batches batches = batches_of_columns(ridges, plan_.ridges_per_batch);
+    const bool is_spectral_path = options.method == RidgePathMethod::spectral;
+    const std::int64_t matrix = rows_ * cols_ * kDouble;
+    double expansion = 0.0;
+    if (is_spectral_path) {
+      // Coefficients are made twice: for the scores and for the test set.
+      expansion = 2.0 * square() * (2.0 * batches.all_columns + static_cast<double>(ridges));
+      with_samples("ridge path",
+                   {{"eigenvectors", matrix},
+                    {"diagonals of the inverses", rows_ * ridges * kDouble},
+                    {"a batch of ridges on the training set", 6 * n_ * batches.columns * kDouble},
+                    {"a batch of ridges on the test set", 4 * m_ * batches.columns * kDouble}});
+      kept_eigenvectors_ = keeps_eigensystem(config_) ? matrix : 0;
+    } else {
+      expansion = path_space(batches);
+    }
+    work("ridge path", expansion + on_test_flop(batches), 0.0,
+         time_->large_products(expansion) + on_test_seconds(batches));
+  }
+
+  /// Eigenvectors that were kept for later stages have reached them.
+  void use_kept_eigenvectors() { kept_eigenvectors_ = 0; }
+
   void spectrum(const SpectrumOptions& options) {
     const std::int64_t count = std::min(n_, options.count.value_or(n_));
     const double vectors =
@@ -443,6 +470,42 @@ class Planner {
   }
 
  private:
+  /// The Krylov space of a ridge path. Returns flop of what is made from it.
+  template <class PathBatches>
+  double path_space(const PathBatches& batches) {
+    const std::int64_t width = c_ + kTraceProbes;
+    const auto columns = static_cast<double>(width);
+    const auto n = static_cast<double>(n_);
+    const std::int64_t most = ridge_path_most_columns(n_, c_);
+    const double dimension = std::min(static_cast<double>(most), kApplicationsOfPath * columns);
+    const auto basis = static_cast<std::int64_t>(dimension);
+    const std::int64_t local_basis = 2 * (n_ / plan_.ranks + plan_.block) * basis * kDouble;
+    const std::int64_t projected = 6 * basis * basis * kDouble;
+    work("path gram", one_triangle(), square() * kDouble,
+         values(0.5 * square()) + time_->fresh_memory(square() * kDouble));
+    work("path mirror", 0.0, square() * kDouble, time_->mirror(n, RealKind::double_precision));
+    with_samples("path krylov", {{"kernel matrix", rows_ * cols_ * kDouble},
+                                 {"basis and its products", local_basis},
+                                 {"projected problem", projected},
+                                 {"blocks of vectors", 8 * n_ * width * kDouble}});
+    work("path products", kApplicationsOfPath * 2.0 * square() * columns, 0.0,
+         kApplicationsOfPath * time_->stored_product(n, columns, RealKind::double_precision),
+         kApplicationsOfPath);
+    const double orthogonal = 4.0 * n * dimension * dimension;
+    work("path basis", orthogonal, 0.0, time_->large_products(orthogonal));
+    // Looked at whenever it has grown by a part, so that all eigenproblems cost three times the
+    // last.
+    work("path estimate", 0.0, 0.0,
+         time_->small_eigenproblems(3.0 * kEigenproblemFlop * std::pow(dimension, 3)));
+    limit("xSYEVD: values of workspace", 1 + 6 * most + 2 * most * most);
+    with_samples("ridge path",  // the matrix is gone by then
+                 {{"basis and its products", local_basis},
+                  {"projected problem", projected},
+                  {"a batch of ridges on the training set", 5 * n_ * batches.columns * kDouble},
+                  {"a batch of ridges on the test set", 4 * m_ * batches.columns * kDouble}});
+    return 2.0 * n * dimension * batches.all_columns;
+  }
+
   /// What diagonalise keeps free below the largest 32-bit integer.
   static constexpr std::int64_t kWorkspaceReserve = 1024;
 
@@ -454,12 +517,16 @@ class Planner {
     [[nodiscard]] double mean_columns() const { return all_columns / std::max(1.0, count); }
   };
   Batches batches_of(const DynamicsOptions& options) {
-    const auto times = static_cast<std::int64_t>(options.times.size());
+    return batches_of_columns(static_cast<std::int64_t>(options.times.size()),
+                              plan_.times_per_batch);
+  }
+  /// Batches of so many times or ridges. @param per_batch  set to how many each takes
+  Batches batches_of_columns(std::int64_t times, std::int64_t& per_batch) {
     const std::int64_t one_time = std::max<std::int64_t>(1, std::max(n_, m_) * c_ * kDouble);
-    plan_.times_per_batch =
+    per_batch =
         std::clamp<std::int64_t>(kTrajectoryBytes / one_time, 1, std::max<std::int64_t>(1, times));
-    return {std::ceil(static_cast<double>(times) / static_cast<double>(plan_.times_per_batch)),
-            plan_.times_per_batch * c_, static_cast<double>(times * c_)};
+    return {std::ceil(static_cast<double>(times) / static_cast<double>(per_batch)), per_batch * c_,
+            static_cast<double>(times * c_)};
   }
   /// Test points of a block of the posterior: whole blocks of the distribution, so that each stays
   /// with its rank, or all of them where their covariance is asked for.
@@ -492,7 +559,8 @@ class Planner {
   [[nodiscard]] std::int64_t chosen_block() const {
     constexpr std::int64_t kWidestForEigen = 128;
     const std::int64_t block = automatic_block_size(n_, plan_.grid);
-    return config_.spectrum || is_spectral(config_) || has_spectral_posterior(config_)
+    return config_.spectrum || is_spectral(config_) || has_spectral_posterior(config_) ||
+                   has_spectral_path(config_)
                ? std::min(block, kWidestForEigen)
                : block;
   }
@@ -523,6 +591,9 @@ class Planner {
     plan_.stages.push_back({name, std::move(items)});
   }
   void with_samples(const std::string& name, std::vector<StageMemory::Item> items) {
+    if (kept_eigenvectors_ > 0) {
+      items.push_back({"eigenvectors for later stages", kept_eigenvectors_});
+    }
     items.push_back({"samples of rows and columns", slices_});
     items.push_back({"tile buffer", KernelMatrix<double>::kTileBytes});
     stage(name, std::move(items));
@@ -551,6 +622,7 @@ class Planner {
   std::int64_t rows_ = 0;  ///< of a training matrix on the rank that holds most
   std::int64_t cols_ = 0;
   std::int64_t slices_ = 0;
+  std::int64_t kept_eigenvectors_ = 0;  ///< bytes, beside the stages up to those that use them
   double file_bytes_ = 0.0;
   std::optional<TimeModel> time_;
   Plan plan_;
@@ -561,6 +633,8 @@ class Planner {
 Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, PlannedCommand command,
                const Calibration& rates) {
   NTKFLOW_EXPECTS(!config.regression || config.regression->precision != Precision::automatic);
+  NTKFLOW_EXPECTS(!config.regression || !config.regression->path ||
+                  config.regression->path->method != RidgePathMethod::automatic);
   NTKFLOW_EXPECTS(!config.dynamics || config.dynamics->method != FlowMethod::automatic);
   Planner planner(config, shape, ranks, rates);
   planner.data();
@@ -577,6 +651,12 @@ Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, Plann
     planner.draw("initial function", shape.outputs);
   }
   const bool is_krylov = config.dynamics && !is_spectral(config);
+  if (has_spectral_path(config)) {
+    planner.eigensystem("gram for eigen", "eigensystem", 0);
+  }
+  if (config.regression && config.regression->path) {
+    planner.ridge_path(*config.regression->path);
+  }
   if (config.regression) {
     planner.regression(*config.regression,
                        is_krylov && config.dynamics->products == FlowProducts::stored);
@@ -584,7 +664,8 @@ Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, Plann
   if (is_krylov) {
     planner.krylov_flow(*config.dynamics, config.regression ? &*config.regression : nullptr);
   }
-  if (is_spectral(config) || config.spectrum) {
+  planner.use_kept_eigenvectors();
+  if ((is_spectral(config) || config.spectrum) && !has_spectral_path(config)) {
     planner.eigensystem("gram for eigen", "eigensystem", 0);
   }
   if (config.spectrum) {

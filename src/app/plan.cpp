@@ -59,6 +59,16 @@ bool is_spectral(const RunConfig& config) {
   return config.dynamics && config.dynamics->method == FlowMethod::spectral;
 }
 
+bool has_spectral_path(const RunConfig& config) {
+  return config.regression && config.regression->path &&
+         config.regression->path->method == RidgePathMethod::spectral;
+}
+
+bool keeps_eigensystem(const RunConfig& config) {
+  return has_spectral_path(config) &&
+         (config.spectrum || is_spectral(config) || posterior_shares_eigensystem(config));
+}
+
 bool has_spectral_posterior(const RunConfig& config) {
   return config.posterior &&
          std::any_of(config.posterior->times.begin(), config.posterior->times.end(),
@@ -66,7 +76,8 @@ bool has_spectral_posterior(const RunConfig& config) {
 }
 
 bool posterior_shares_eigensystem(const RunConfig& config) {
-  return has_spectral_posterior(config) && (config.spectrum || is_spectral(config)) &&
+  return has_spectral_posterior(config) &&
+         (config.spectrum || is_spectral(config) || has_spectral_path(config)) &&
          (config.posterior->training == TrainedLayers::all) ==
              (config.kernel.type == KernelType::ntk);
 }

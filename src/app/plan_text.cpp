@@ -75,6 +75,9 @@ std::vector<std::string> describe(const ChoiceReasons& reasons, const RunConfig&
   if (!reasons.method.empty()) {
     lines.push_back(fmt::format("method {}: {}", method_name(config), reasons.method));
   }
+  if (!reasons.path.empty()) {
+    lines.push_back(fmt::format("ridge path {}: {}", path_method_name(config), reasons.path));
+  }
   return lines;
 }
 

@@ -126,8 +126,10 @@ void spectrum_stage(Run& run, const EigenSystem<double>& eigen) {
       summary.residual));
 }
 
-EigenSystem<double> eigen_stages(Run& run) {
-  auto eigen = eigensystem_of(run, *run.training.matrix, "gram for eigen", "eigensystem");
+/// @param kept  of the ridge path, where it had one
+EigenSystem<double> eigen_stages(Run& run, std::optional<EigenSystem<double>> kept) {
+  auto eigen = kept ? std::move(*kept)
+                    : eigensystem_of(run, *run.training.matrix, "gram for eigen", "eigensystem");
   if (run.problem.config.spectrum) {
     spectrum_stage(run, eigen);
   }
@@ -194,20 +196,23 @@ void all_stages(Run& run, const std::string& command_line) {
   if (config.regression || uses_krylov(config)) {
     run.diagonal = run.training.matrix->column_diagonal();
   }
+  std::optional<EigenSystem<double>> eigen;
   std::optional<SolvedKernel> solved;
   if (config.regression) {
     const double trace = std::accumulate(run.diagonal.begin(), run.diagonal.end(), 0.0);
     run.mean_diagonal = trace / static_cast<double>(run.problem.train_size());
     run.ridge = absolute_ridge(config.regression->ridge, trace, run.problem.train_size());
+    if (config.regression->path) {
+      eigen = ridge_path_stage(run);
+    }
     solved = regression_stage(run);
   }
   if (uses_krylov(config)) {
     krylov_dynamics(run, std::move(solved));
   }
   solved.reset();  // the memory of matrix and factor serves the eigenvectors
-  std::optional<EigenSystem<double>> eigen;
   if (config.spectrum || is_spectral(config)) {
-    eigen = eigen_stages(run);
+    eigen = eigen_stages(run, std::move(eigen));
   }
   if (!posterior_shares_eigensystem(config)) {
     eigen.reset();

@@ -73,8 +73,14 @@ NetworkDraw draw_network(Run& run, const char* phase, std::int64_t columns, std:
 EigenSystem<double> eigensystem_of(Run& run, const KernelMatrix<double>& kernel,
                                    const char* gram_phase, const char* phase);
 
+/// Scores of several ridges, written to /ridge_path; run.ridge becomes the best of them. Returns
+/// the eigensystem of K where later stages have a use for it. Throws NumericalError where none can
+/// be chosen.
+std::optional<EigenSystem<double>> ridge_path_stage(Run& run);
 /// The closed form, written to /regression.
 SolvedKernel regression_stage(Run& run);
+/// K stored whole in double, where no regression has left it in a factor's upper triangle.
+SolvedKernel store_kernel(Run& run, const char* gram_phase, const char* mirror_phase);
 /// f_t in the eigenbasis, written to /dynamics.
 void spectral_dynamics(Run& run, const EigenSystem<double>& eigen);
 /// f_t from a Krylov space, written to /dynamics. @param solved  absent without [regression]; freed

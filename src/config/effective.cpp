@@ -154,7 +154,15 @@ std::string times_text(const std::vector<double>& times, const std::optional<Tim
 void write_stages(Writer& out, const RunConfig& run, const TimeGrids& grids) {
   if (const auto& regression = run.regression) {
     out.table("regression");
-    out.value("ridge", regression->ridge.value);
+    if (const auto& path = regression->path) {
+      out.raw("ridge", times_text(path->ridges, grids.ridge));
+      if (path->select) {
+        out.name("select", kRidgeCriteria, *path->select);
+      }
+      out.name("path_method", kRidgePathMethods, path->method);
+    } else {
+      out.value("ridge", regression->ridge.value);
+    }
     out.name("ridge_scale", kRidgeScales, regression->ridge.scale);
     out.name("precision", kPrecisions, regression->precision);
     out.name("factorization", kFactorizations, regression->factorization);

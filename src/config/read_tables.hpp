@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <ntkflow/config/run_config.hpp>
@@ -25,13 +26,21 @@ struct Times {
   std::vector<double> values;
   std::optional<TimeGrid> grid;
 };
+/// The grid that a table says, or nothing where it is wrong.
+/// @param noun  what messages call one of its values
+std::optional<TimeGrid> read_grid(const TableReader& table, std::int64_t most,
+                                  std::string_view noun);
 Times all_times(const TimeGrid& grid);
 /// Whether t = infinity, alone as "infinity" or at the end of a list, is a time.
 enum class Infinity { refused, allowed };
 /// The key `times` of a table that has it; nothing where it is wrong.
 Times read_times(const TableReader& table, Infinity infinity);
 
-/// `dynamics` and `posterior` with the grids of their times.
+/// `regression` with the grid of its ridges, `dynamics` and `posterior` with those of their times.
+struct RegressionTable {
+  RegressionOptions options;
+  std::optional<TimeGrid> grid;
+};
 struct DynamicsTable {
   DynamicsOptions options;
   std::optional<TimeGrid> grid;
@@ -46,7 +55,7 @@ DataOptions read_data(const TableReader& data, const std::string& folder);
 KernelOptions read_kernel(const TableReader& kernel);
 /// kernel.activation; nothing where it is absent or wrong.
 std::optional<ActivationSpec> read_activation(const TableReader& kernel);
-RegressionOptions read_regression(const TableReader& regression);
+RegressionTable read_regression(const TableReader& regression);
 DynamicsTable read_dynamics(const TableReader& dynamics);
 /// @param kernel  of the run, which decides what may be trained.
 PosteriorTable read_posterior(const TableReader& posterior, KernelType kernel);

@@ -146,7 +146,9 @@ RunConfig parse_config(const ConfigSource& source) {
   }
   run.kernel = config::read_kernel(kernel);
   if (regression.present()) {
-    run.regression = config::read_regression(regression);
+    auto read = config::read_regression(regression);
+    run.regression = std::move(read.options);
+    grids.ridge = read.grid;
   }
   if (dynamics.present()) {
     auto read = config::read_dynamics(dynamics);

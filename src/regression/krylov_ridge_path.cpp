@@ -74,7 +74,16 @@ bool is_settled(double before, double now, double standard_error) {
                                                                kRoundingShare * std::abs(now));
 }
 
+/// Blocks of a space, each of a product with K; ridges down to 1e-4 lambda_max need no more.
+constexpr std::int64_t kMostBlocks = 100;
+/// The order of an eigenproblem whose workspace LAPACK can count.
+constexpr std::int64_t kMostColumns = 32766;
+
 }  // namespace
+
+std::int64_t ridge_path_most_columns(std::int64_t n, std::int64_t outputs) {
+  return std::min({n, kMostBlocks * (outputs + kTraceProbes), kMostColumns});
+}
 
 Matrix<double> trace_probes(std::int64_t n, std::int64_t count) {
   const std::uint64_t seed =

@@ -35,6 +35,10 @@ struct KrylovRidgeReport {
   double estimate_seconds = 0.0;
 };
 
+/// Probes of a ridge path, and the most vectors that its basis should have with them. Local.
+inline constexpr std::int64_t kTraceProbes = 16;
+std::int64_t ridge_path_most_columns(std::int64_t n, std::int64_t outputs);
+
 /// Random signs, whose quadratic forms z^T f(K) z have the mean tr f(K) and of all independent
 /// entries the least variance (Hutchinson 1990): [n x count], a function of row and column alone.
 /// Local.
