@@ -108,8 +108,8 @@ std::string describe_file(const Hdf5Reader& file, const std::string& path) {
   if (const auto config = file.attribute("/", "config")) {
     text += "\nconfiguration\n" + as_text(*config) + "\n";
   }
-  for (const char* group : {"data", "kernel", "regression", "dynamics", "posterior", "spectrum",
-                            "model", "prediction", "network", "experiment"}) {
+  for (const char* group : {"data", "kernel", "ridge_path", "regression", "dynamics", "posterior",
+                            "spectrum", "model", "prediction", "network", "experiment"}) {
     const std::string object = std::string("/") + group;
     if (file.has(object)) {
       text += fmt::format("\n{}\n", group);
@@ -119,6 +119,19 @@ std::string describe_file(const Hdf5Reader& file, const std::string& path) {
         append_attributes(file, object, text);
       }
     }
+  }
+  if (file.has("/ridge_path/ridge")) {
+    text += "\nridge path\n";
+    append_table(file,
+                 {{"/ridge_path/ridge", "ridge"},
+                  {"/ridge_path/train_mse", "train mse"},
+                  {"/ridge_path/test_mse", "test mse"},
+                  {"/ridge_path/test_accuracy", "test acc."},
+                  {"/ridge_path/leave_one_out_mse", "leave-one-out"},
+                  {"/ridge_path/gcv", "gcv"},
+                  {"/ridge_path/log_marginal_likelihood", "log likelihood"},
+                  {"/ridge_path/effective_dimension", "dimension"}},
+                 text);
   }
   if (file.has("/dynamics/time")) {
     text += "\ncurves\n";

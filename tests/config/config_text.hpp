@@ -163,6 +163,12 @@ inline void expect_same(const RunConfig& a, const RunConfig& b) {
   if (a.regression) {
     EXPECT_EQ(a.regression->ridge.value, b.regression->ridge.value);
     EXPECT_EQ(a.regression->ridge.scale, b.regression->ridge.scale);
+    ASSERT_EQ(a.regression->path.has_value(), b.regression->path.has_value());
+    if (a.regression->path) {
+      EXPECT_EQ(a.regression->path->ridges, b.regression->path->ridges);
+      EXPECT_EQ(a.regression->path->select, b.regression->path->select);
+      EXPECT_EQ(a.regression->path->method, b.regression->path->method);
+    }
     EXPECT_EQ(a.regression->precision, b.regression->precision);
     EXPECT_EQ(a.regression->factorization, b.regression->factorization);
   }

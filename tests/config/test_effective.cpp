@@ -46,6 +46,11 @@ std::vector<std::string> samples() {
   columns.more =
       "[regression]\nprecision = \"mixed\"\nfactorization = \"lookahead\"\n"
       "[dynamics]\ninitial = \"gaussian_process\"\nmethod = \"auto\"\n[spectrum]\n";
+  ConfigText ridges;
+  ridges.more =
+      "[regression]\nridge = [0, 0.1, 1e5]\nselect = \"likelihood\"\npath_method = \"krylov\"\n";
+  ConfigText ridge_grid;
+  ridge_grid.more = "[regression]\nridge = { start = 1e-4, stop = 0.7, count = 1000 }\n";
   ConfigText generated;
   generated.data = "format = \"synthetic\"\nkind = \"sphere\"\nsize = 9\ndimension = 4\n";
   generated.kernel = "preset = \"jacot\"\nactivation = { name = \"relu\" }\n";
@@ -63,7 +68,8 @@ std::vector<std::string> samples() {
   labels.data =
       "format = \"hdf5\"\ntrain = { inputs = \"a.h5:/x\", targets = \"a.h5:/y\" }\n"
       "targets = { encoding = \"class_index\" }\n";
-  return {files.text(), columns.text(), generated.text(), cube.text(), labels.text()};
+  return {files.text(),  columns.text(), generated.text(), cube.text(),
+          labels.text(), ridges.text(),  ridge_grid.text()};
 }
 
 TEST(EffectiveTest, ReadsBackAsTheSameRun) {

@@ -18,6 +18,7 @@ from .confusion import draw_confusion
 from .curves import draw_accuracies, draw_losses
 from .posterior import draw_posterior, draw_predictions
 from .results import NotDrawn, Result, ResultError
+from .ridge_path import draw_ridge_path
 from .samples import draw_samples
 from .scaling import draw_width_scaling
 from .spectrum import draw_spectrum
@@ -25,6 +26,7 @@ from .spectrum import draw_spectrum
 FIGURES: dict[str, Callable[[Result], Figure | None]] = {
     "losses": draw_losses,
     "accuracies": draw_accuracies,
+    "ridge-path": draw_ridge_path,
     "spectrum": draw_spectrum,
     "predictions": draw_predictions,
     "posterior": draw_posterior,
