@@ -461,6 +461,57 @@ class Planner {
     file_bytes_ += covariances + rows;
   }
 
+  void random_functions(const RandomFunctionsOptions& options) {
+    const std::int64_t points = n_ + m_;
+    const std::int64_t most = options.counts.back();
+    const bool is_process = options.source == FunctionSource::gaussian_process;
+    const std::int64_t covariance = is_process ? local_elements(plan_, points, points) : 0;
+    const auto order = static_cast<double>(points);
+    const TimeModel time = model(points);
+    with_samples(
+        "functions",
+        {{"covariance of all points", covariance * kDouble},
+         {"samples of all points", 2 * slices_},
+         {"panels of the factorisation",
+          is_process ? lookahead_workspace_bytes(points, plan_.block, plan_.grid, kDouble) : 0}});
+    work("functions", is_process ? order * order * (static_cast<double>(d_) + order / 3.0) : 0.0,
+         is_process ? order * order * kDouble : 0.0,
+         is_process ? time.kernel_values(0.5 * order * order, static_cast<double>(d_), entry_flop_,
+                                         RealKind::double_precision) +
+                          time.fresh_memory(order * order * kDouble) +
+                          time.lookahead_cholesky(order, RealKind::double_precision)
+                    : 0.0);
+
+    const std::int64_t smaller = std::min(n_, most);
+    const std::int64_t gram = local_elements(plan_, smaller, smaller);
+    // Without a ridge, or where a factorisation fails.
+    const std::int64_t workspace = eigen_workspace(smaller, plan_.block, plan_.grid);
+    with_samples("random functions",
+                 {{"covariance of all points", covariance * kDouble},
+                  {"functions at all points", local_elements(plan_, points, most) * kDouble},
+                  {"functions at the training points", local_elements(plan_, n_, most) * kDouble},
+                  {"normal equations and their eigenvectors", 2 * gram * kDouble},
+                  {"workspace of p?syevd", workspace * kDouble},
+                  {"weights and predictions", 6 * (points + most) * c_ * kDouble}});
+    double flop = 0.0;
+    double seconds = 0.0;
+    const auto draws = static_cast<double>(options.draws);
+    const double drawing =
+        (is_process ? order * order : 2.0 * order * static_cast<double>(d_ * options.width)) *
+        static_cast<double>(most);
+    for (const std::int64_t count : options.counts) {
+      const auto n = static_cast<double>(std::min(n_, count));
+      const double products = 2.0 * static_cast<double>(n_) * static_cast<double>(count) * n;
+      flop += draws * (products + n * n * n / 3.0);
+      seconds += draws * (time_->large_products(products) +
+                          time_->lookahead_cholesky(n, RealKind::double_precision));
+    }
+    work("random functions", draws * drawing + flop, 0.0,
+         time_->large_products(draws * drawing) + seconds);
+    limit("ScaLAPACK: local elements of functions", local_elements(plan_, points, most));
+    limit("p?syevd: values of workspace", workspace, kLargestInt - kWorkspaceReserve);
+  }
+
   void model_output() {
     with_samples("model",
                  {{"share of the training samples", (n_ / plan_.ranks + 1) * d_ * kDouble}});
@@ -679,6 +730,9 @@ Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, Plann
   }
   if (config.posterior) {
     planner.posterior(*config.posterior);
+  }
+  if (config.random_functions) {
+    planner.random_functions(*config.random_functions);
   }
   if (config.output.model) {
     planner.model_output();

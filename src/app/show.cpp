@@ -108,8 +108,9 @@ std::string describe_file(const Hdf5Reader& file, const std::string& path) {
   if (const auto config = file.attribute("/", "config")) {
     text += "\nconfiguration\n" + as_text(*config) + "\n";
   }
-  for (const char* group : {"data", "kernel", "ridge_path", "regression", "dynamics", "posterior",
-                            "spectrum", "model", "prediction", "network", "experiment"}) {
+  for (const char* group :
+       {"data", "kernel", "ridge_path", "regression", "dynamics", "posterior", "random_functions",
+        "spectrum", "model", "prediction", "network", "experiment"}) {
     const std::string object = std::string("/") + group;
     if (file.has(object)) {
       text += fmt::format("\n{}\n", group);

@@ -188,6 +188,16 @@ void write_stages(Writer& out, const RunConfig& run, const TimeGrids& grids) {
     out.value("samples", posterior->samples);
     out.value("seed", posterior->seed);
   }
+  if (const auto& functions = run.random_functions) {
+    out.table("random_functions");
+    out.raw("counts", toml_list(functions->counts));
+    out.name("source", kFunctionSources, functions->source);
+    if (functions->source == FunctionSource::network) {
+      out.value("width", functions->width);
+    }
+    out.value("draws", functions->draws);
+    out.value("seed", functions->seed);
+  }
   if (const auto& spectrum = run.spectrum) {
     out.table("spectrum");
     out.raw("count", spectrum->count ? toml_value(*spectrum->count) : toml_string("all"));

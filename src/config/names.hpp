@@ -93,6 +93,9 @@ inline constexpr Names<TrainingMethod, 2> kTrainingMethods{
 inline constexpr Names<UnstableRate, 2> kUnstableRates{
     {{"refuse", UnstableRate::refuse}, {"run", UnstableRate::run}}};
 
+inline constexpr Names<FunctionSource, 2> kFunctionSources{
+    {{"gaussian_process", FunctionSource::gaussian_process}, {"network", FunctionSource::network}}};
+
 /// How the points of a time grid lie between its ends.
 enum class Spacing { log, linear };
 inline constexpr Names<Spacing, 2> kSpacings{{{"log", Spacing::log}, {"linear", Spacing::linear}}};

@@ -62,6 +62,9 @@ PosteriorTable read_posterior(const TableReader& posterior, KernelType kernel);
 /// [network] and [experiment]. @param study  of the command line, or empty
 ExperimentOptions read_experiment(const TableReader& network, const TableReader& experiment,
                                   const std::string& study);
+/// @param kernel  of the run, whose covariance the functions have.
+RandomFunctionsOptions read_random_functions(const TableReader& functions,
+                                             const KernelOptions& kernel);
 SpectrumOptions read_spectrum(const TableReader& spectrum);
 /// @param output_file  of --output, relative to the working directory, instead of output.file.
 OutputOptions read_output(const TableReader& output, const std::string& folder,

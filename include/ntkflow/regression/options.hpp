@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -38,6 +39,20 @@ struct RegressionOptions {
   std::optional<RidgePathOptions> path;  ///< chooses ridge.value where present
   Precision precision = Precision::double_precision;
   Factorization factorization = Factorization::automatic;
+};
+
+/// Where functions of a kernel's covariance come from: exact draws of the Gaussian process on all
+/// points at once, or networks of one hidden layer, whose outputs have the covariance of the NNGP
+/// kernel of depth 2 at any width.
+enum class FunctionSource { gaussian_process, network };
+
+/// Linear models of random functions beside the regression.
+struct RandomFunctionsOptions {
+  std::vector<std::int64_t> counts;  ///< P, ascending; the functions for P are the first P
+  FunctionSource source = FunctionSource::gaussian_process;
+  std::int64_t width = 1;  ///< network: hidden units of each function
+  std::int64_t draws = 5;  ///< independent repetitions
+  std::uint64_t seed = 0;  ///< function p is one of seed, draw and p alone
 };
 
 }  // namespace ntkflow
