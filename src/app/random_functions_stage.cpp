@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 
-#include <ntkflow/base/random.hpp>
 #include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/finite/network.hpp>
 #include <ntkflow/regression/random_functions.hpp>
@@ -55,21 +54,14 @@ class Functions {
   /// Function p is one of seed, draw and p alone. Collective over the grid.
   [[nodiscard]] DistMatrix<double> draw(std::uint64_t number) const {
     const Problem& problem = run_->problem;
+    if (factor_) {
+      return draw_functions(*factor_, options_.counts.back(), options_.seed, number);
+    }
     std::optional<DistMatrix<double>> values;
     collectively(run_->comm, [&] {
       values.emplace(problem.grid, points_, options_.counts.back(), problem.plan.block);
-      if (factor_) {
-        const RandomStream stream(options_.seed, number);
-        values->fill([&](std::int64_t i, std::int64_t p) {
-          return stream.normal(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(p));
-        });
-      } else {
-        evaluate_networks(number, *values);
-      }
+      evaluate_networks(number, *values);
     });
-    if (factor_) {
-      factor_->multiply_lower(*values);
-    }
     return std::move(*values);
   }
 

@@ -66,7 +66,8 @@ std::vector<std::size_t> selection(std::size_t count, std::size_t most) {
   return chosen;
 }
 
-/// Columns of one-dimensional data sets of a group beside each other.
+/// Columns of one-dimensional data sets of a group beside each other; of those with a second axis
+/// the first entry along it.
 void append_table(const Hdf5Reader& file,
                   const std::vector<std::pair<std::string, std::string>>& columns,
                   std::string& text) {
@@ -86,7 +87,7 @@ void append_table(const Hdf5Reader& file,
   for (const std::size_t i : selection(values.front().size(), kMostRows)) {
     text += " ";
     for (const auto& column : values) {
-      text += fmt::format(" {:14.6g}", column[i]);
+      text += fmt::format(" {:14.6g}", column[i * (column.size() / values.front().size())]);
     }
     text += "\n";
   }
@@ -142,6 +143,17 @@ std::string describe_file(const Hdf5Reader& file, const std::string& path) {
                   {"/dynamics/test_loss", "test loss"},
                   {"/dynamics/train_accuracy", "train acc."},
                   {"/dynamics/test_accuracy", "test acc."}},
+                 text);
+  }
+  if (file.has("/random_functions/count")) {
+    text += "\nrandom functions, of the first draw\n";
+    append_table(file,
+                 {{"/random_functions/count", "count"},
+                  {"/random_functions/train_mse", "train mse"},
+                  {"/random_functions/test_mse", "test mse"},
+                  {"/random_functions/test_accuracy", "test acc."},
+                  {"/random_functions/error", "error"},
+                  {"/random_functions/relative_error", "relative error"}},
                  text);
   }
   if (file.has("/spectrum/eigenvalue")) {

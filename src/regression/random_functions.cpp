@@ -10,9 +10,9 @@
 
 #include <ntkflow/base/contract.hpp>
 #include <ntkflow/base/error.hpp>
+#include <ntkflow/base/random.hpp>
 #include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/dist/local_rows.hpp>
-#include <ntkflow/linalg/cholesky.hpp>
 #include <ntkflow/linalg/eigen.hpp>
 #include <ntkflow/linalg/products.hpp>
 #include <ntkflow/linalg/thin_products.hpp>
@@ -95,6 +95,26 @@ Matrix<double> fit_functions(const DistMatrix<double>& values, const Matrix<doub
                                : solve(gram, multiply_transposed(values, residual), ridge, monitor);
   scale(weights, 1.0 / count);
   return weights;
+}
+
+DistMatrix<double> draw_functions(const CholeskyFactor<double>& covariance, std::int64_t count,
+                                  std::uint64_t seed, std::uint64_t draw) {
+  const auto& grid = covariance.matrix().grid();
+  std::optional<DistMatrix<double>> values;
+  collectively(grid->comm(), [&] {
+    values.emplace(grid, covariance.matrix().rows(), count, covariance.matrix().block());
+    const RandomStream stream(seed, draw);
+    for (std::int64_t j = 0; j < values->local_cols(); ++j) {
+      const auto p = static_cast<std::uint64_t>(values->col_map().to_global({j}).value);
+      for_each_run(values->row_map(), [&](std::int64_t i_loc, std::int64_t i, std::int64_t length) {
+        stream.normals(
+            p, static_cast<std::uint64_t>(i),
+            std::span(values->local().column(j) + i_loc, static_cast<std::size_t>(length)));
+      });
+    }
+  });
+  covariance.multiply_lower(*values);
+  return std::move(*values);
 }
 
 DistMatrix<double> leading_part(const DistMatrix<double>& a, std::int64_t rows, std::int64_t cols) {

@@ -159,6 +159,14 @@ inline void expect_same(const RunConfig& a, const RunConfig& b) {
   EXPECT_EQ(ours.first_layer, theirs.first_layer);
   expect_same(ours.activation, theirs.activation);
   EXPECT_EQ(a.kernel.evaluation, b.kernel.evaluation);
+  ASSERT_EQ(a.random_functions.has_value(), b.random_functions.has_value());
+  if (a.random_functions) {
+    EXPECT_EQ(a.random_functions->counts, b.random_functions->counts);
+    EXPECT_EQ(a.random_functions->source, b.random_functions->source);
+    EXPECT_EQ(a.random_functions->width, b.random_functions->width);
+    EXPECT_EQ(a.random_functions->draws, b.random_functions->draws);
+    EXPECT_EQ(a.random_functions->seed, b.random_functions->seed);
+  }
   ASSERT_EQ(a.regression.has_value(), b.regression.has_value());
   if (a.regression) {
     EXPECT_EQ(a.regression->ridge.value, b.regression->ridge.value);

@@ -49,6 +49,15 @@ std::vector<std::string> samples() {
   ConfigText ridges;
   ridges.more =
       "[regression]\nridge = [0, 0.1, 1e5]\nselect = \"likelihood\"\npath_method = \"krylov\"\n";
+  ConfigText functions;
+  functions.data += "test = { inputs = \"a\", targets = \"b\" }\n";
+  functions.kernel = "type = \"nngp\"\ndepth = 2\n";
+  functions.more =
+      "[regression]\n[random_functions]\ncounts = [1, 50, 16777216]\nsource = \"network\"\n"
+      "width = 7\ndraws = 3\nseed = 9\n";
+  ConfigText process;
+  process.data += "test = { inputs = \"a\", targets = \"b\" }\n";
+  process.more = "[regression]\n[random_functions]\ncounts = [5]\n";
   ConfigText ridge_grid;
   ridge_grid.more = "[regression]\nridge = { start = 1e-4, stop = 0.7, count = 1000 }\n";
   ConfigText generated;
@@ -68,8 +77,8 @@ std::vector<std::string> samples() {
   labels.data =
       "format = \"hdf5\"\ntrain = { inputs = \"a.h5:/x\", targets = \"a.h5:/y\" }\n"
       "targets = { encoding = \"class_index\" }\n";
-  return {files.text(),  columns.text(), generated.text(), cube.text(),
-          labels.text(), ridges.text(),  ridge_grid.text()};
+  return {files.text(),  columns.text(),    generated.text(), cube.text(),   labels.text(),
+          ridges.text(), ridge_grid.text(), functions.text(), process.text()};
 }
 
 TEST(EffectiveTest, ReadsBackAsTheSameRun) {

@@ -34,6 +34,9 @@ std::string with_line(const KeyCase& key) {
   } else if (key.table == "posterior") {
     config.data += "test = { inputs = \"a\", targets = \"b\" }\n";
     config.more = "[posterior]\n" + line;
+  } else if (key.table == "random_functions") {
+    config.data += "test = { inputs = \"a\", targets = \"b\" }\n";
+    config.more = "[regression]\n[random_functions]\n" + line;
   } else {
     config.more = "[" + key.table + "]\n" + line;
   }
@@ -265,6 +268,15 @@ const KeyCase kImpossible[] = {
     {"posterior", "quantiles = [nan]", "posterior.quantiles: found nan (float)"},
     {"posterior", "quantiles = [0.9, 0.1]", "posterior.quantiles: found 0.1"},
     {"posterior", "samples = -1", "posterior.samples: found -1"},
+    {"random_functions", "counts = []", "random_functions.counts: found [] (list)"},
+    {"random_functions", "counts = [10, 10]", "random_functions.counts: found 10 (integer)"},
+    {"random_functions", "counts = [0]", "random_functions.counts: found 0 (integer)"},
+    {"random_functions", "counts = [2.5]", "random_functions.counts: found 2.5 (float)"},
+    {"random_functions", "seed = 1", "random_functions.counts: missing"},
+    {"random_functions", "counts = [2]\ndraws = 0", "random_functions.draws: found 0"},
+    {"random_functions", "counts = [2]\nwidth = 4", "a Gaussian process has no units"},
+    {"random_functions", "counts = [2]\nsource = \"network\"", "kernel.type = \"nngp\" with"},
+    {"random_functions", "counts = [2]\nsource = \"networks\"", "did you mean \"network\"?"},
     {"spectrum", "count = 0", "spectrum.count: found 0"},
     {"parallel", "grid = [2]", "parallel.grid: found [ 2 ] (list)"},
     {"parallel", "grid = [0, 2]", "parallel.grid: found [ 0, 2 ]"},

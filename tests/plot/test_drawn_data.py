@@ -78,6 +78,32 @@ class DrawnDataTest(support.Case):
         (svg,) = self.draw(file, "ridge-path", kind="svg")
         self.assertIn("best by leave-one-out: 0.1", self.texts(svg))
 
+    def test_random_functions(self):
+        count = np.array([10, 100, 1000])
+        error = np.outer(count**-0.5, [1.0, 4.0])
+        file = self.result(
+            random_functions__count=count,
+            random_functions__relative_error=error,
+            random_functions__test_mse=0.1 + error,
+            data__train_index=np.arange(50),
+        )
+        with support.h5py.File(file, "a") as opened:
+            opened["random_functions"].attrs.update({"slope": -0.5, "slope_from": 100})
+            opened.create_group("regression").attrs["test_mse"] = 0.1
+        with Result(file) as result:
+            figure = FIGURES["random-functions"](result)
+        left, right = figure.axes
+        lines = {found.get_label(): np.array(found.get_data()) for found in left.get_lines()}
+        np.testing.assert_allclose(lines["mean of the draws"], [count, 2 * count**-0.5])
+        np.testing.assert_allclose(lines["each draw"][1], error.ravel())
+        np.testing.assert_allclose(lines["P^(−0.5)"], [count[1:], 2 * count[1:] ** -0.5])
+        self.assertEqual(set(lines["P = N"][0]), {50})
+        self.assertEqual(set(line(figure, "kernel regression")[1]), {0.1})
+        (path,) = self.draw(file, "random-functions")
+        self.assert_is_picture(path)
+        (svg,) = self.draw(file, "random-functions", kind="svg")
+        self.assertIn("number of functions P", self.texts(svg))
+
     def losses(self, train_mse: float, test_mse: float) -> Figure:
         """Of two curves that end at 0.01 and 0.1, with one output."""
         file = self.result(

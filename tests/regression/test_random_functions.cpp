@@ -155,6 +155,47 @@ TEST(FitFunctionsTest, FactorOfTheKernelAsFunctionsIsTheKernelItself) {
   }
 }
 
+TEST(DrawFunctionsTest, HaveTheCovarianceOfTheProcess) {
+  constexpr std::int64_t kPoints = 11;
+  constexpr std::int64_t kCount = 20'000;
+  const auto covariance = [](std::int64_t i, std::int64_t j) {
+    return std::exp(-0.3 * std::abs(static_cast<double>(i - j))) *
+           (2.0 + 0.1 * static_cast<double>(i * j));
+  };
+  const Communicator world = Communicator::world();
+  for (const GridShape shape : test::all_grids(world.size())) {
+    const auto grid = ProcessGrid::create(world, shape);
+    DistMatrix<double> k(grid, kPoints, kPoints, 4);
+    k.fill(covariance);
+    const auto factored = factor_cholesky(std::move(k));
+    const auto& factor = std::get<CholeskyFactor<double>>(factored);
+    const Matrix<double> values = replicate(draw_functions(factor, kCount, 17, 3));
+    const Matrix<double> other = replicate(draw_functions(factor, kCount, 17, 4));
+    const Matrix<double> few = replicate(draw_functions(factor, 7, 17, 3));
+    const auto moment = [&](const Matrix<double>& a, const Matrix<double>& b, std::int64_t i,
+                            std::int64_t j) {
+      double sum = 0.0;
+      for (std::int64_t p = 0; p < kCount; ++p) {
+        sum += a(i, p) * b(j, p);
+      }
+      return sum / static_cast<double>(kCount);
+    };
+    for (std::int64_t i = 0; i < kPoints; ++i) {
+      for (std::int64_t j = 0; j <= i; ++j) {
+        const double expected = covariance(i, j);
+        const double deviation =
+            std::sqrt(covariance(i, i) * covariance(j, j) + expected * expected);
+        const double bound = test::standard_error_bound(5.0, deviation, kCount);
+        EXPECT_LE(std::abs(moment(values, values, i, j) - expected), bound);
+        EXPECT_LE(std::abs(moment(values, other, i, j)), bound);  // of another draw: independent
+      }
+      for (std::int64_t p = 0; p < few.cols(); ++p) {
+        EXPECT_LE(std::abs(few(i, p) - values(i, p)), test::ulp_bound<double>(100.0, 10.0));
+      }
+    }
+  }
+}
+
 TEST(LeadingPartTest, IsTheUpperLeftOfTheMatrix) {
   const Communicator world = Communicator::world();
   for (const GridShape shape : test::all_grids(world.size())) {

@@ -6,6 +6,7 @@
 #include <ntkflow/base/matrix.hpp>
 #include <ntkflow/base/monitor.hpp>
 #include <ntkflow/dist/dist_matrix.hpp>
+#include <ntkflow/linalg/cholesky.hpp>
 
 namespace ntkflow {
 
@@ -33,6 +34,12 @@ namespace ntkflow {
 /// smaller order.
 Matrix<double> fit_functions(const DistMatrix<double>& values, const Matrix<double>& residual,
                              double ridge, Monitor& monitor);
+
+/// Values of draws of a Gaussian process at all points, [points x count], one in each column:
+/// L z with covariance = L L^T, z standard normal. Function p is one of seed, draw and p alone, on
+/// any number of ranks and whatever the count. Collective over the factor's grid.
+DistMatrix<double> draw_functions(const CholeskyFactor<double>& covariance, std::int64_t count,
+                                  std::uint64_t seed, std::uint64_t draw);
 
 /// The part [rows x cols] at the upper left of a matrix, copied. Local.
 DistMatrix<double> leading_part(const DistMatrix<double>& a, std::int64_t rows, std::int64_t cols);
