@@ -93,11 +93,12 @@ class RandomFunctionsTest(Case):
 
     def test_refusals(self):
         idx_data = 'format = "idx"\ntrain = { inputs = "train-x.gz", targets = "train-y.gz" }\n'
+        networks = 'counts = [5]\nsource = "network"\n'
         for tables, word in (
             ({"data": idx_data}, "no test set"),
             ({"regression": None}, "[regression]"),
-            ({"random_functions": 'counts = [5]\nsource = "network"\n'}, 'kernel.type = "nngp"'),
-            ({"random_functions": 'counts = [5]\nsource = "network"\n', "kernel": 'type = "nngp"\n'}, "kernel.depth = 2"),
+            ({"random_functions": networks}, 'kernel.type = "nngp"'),
+            ({"random_functions": networks, "kernel": 'type = "nngp"\n'}, "kernel.depth = 2"),
         ):
             with self.subTest(word=word):
                 config = self.config(**{"random_functions": "counts = [5]\n", **tables})

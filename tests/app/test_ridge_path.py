@@ -7,7 +7,7 @@ import numpy as np
 
 from support import Case, idx, on_sphere, one_hot, relu_kernels
 
-USAGE, INPUT, NUMERICAL = 2, 3, 4
+USAGE, NUMERICAL = 2, 4
 RIDGES = [0.0, 0.001, 0.01, 0.1, 1.0, 10.0]
 REGRESSION = f"ridge = {RIDGES}\n"
 
@@ -140,9 +140,8 @@ class RidgePathTest(Case):
         self.assertEqual(result["attributes"]["selected_ridge"], 0.1)
         (self.folder / "out.h5").unlink()
         for keys in ("", 'path_method = "krylov"\n'):
-            self.assert_refused(
-                ["run", self.config(regression="ridge = [0.0]\n" + keys)], NUMERICAL, "no ridge can be chosen", "singular"
-            )
+            config = self.config(regression="ridge = [0.0]\n" + keys)
+            self.assert_refused(["run", config], NUMERICAL, "no ridge can be chosen", "singular")
 
     def test_bad_lists(self):
         for regression, word in (

@@ -26,7 +26,8 @@ def draw_ridge_path(result: Result) -> Figure | None:
     panels = figure.subplots(1, 2 if with_likelihood else 1, squeeze=False)[0]
     for index, (name, values) in enumerate(errors.items()):
         colour, dashes, marker = style.series(list(ERRORS).index(name))
-        panels[0].plot(ridge, values, color=colour, linestyle=dashes, marker=marker, label=ERRORS[name], zorder=3 + index)
+        look = {"color": colour, "linestyle": dashes, "marker": marker, "zorder": 3 + index}
+        panels[0].plot(ridge, values, label=ERRORS[name], **look)
         draw_band(panels[0], result, name, ridge, values, colour)
     limit_errors(panels[0], errors)
     panels[0].set_ylabel("mean squared error")
