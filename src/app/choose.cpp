@@ -74,7 +74,7 @@ struct SpectrumChoice {
 };
 
 /// How the eigenpairs of [spectrum] are found where that is automatic, in a configuration that has
-/// a method for [dynamics].
+/// a method for [dynamics], and perhaps one for the ridge path.
 SpectrumChoice choose_spectrum(const RunConfig& config, const DataShape& shape) {
   if (!config.spectrum->count) {
     return {SpectrumMethod::full, "all eigenvalues are asked for"};
@@ -85,12 +85,71 @@ SpectrumChoice choose_spectrum(const RunConfig& config, const DataShape& shape) 
   if (posterior_follows_kernel(config)) {
     return {SpectrumMethod::full, "the eigenvectors are computed for [posterior] anyway"};
   }
+  if (has_spectral_path(config)) {
+    return {SpectrumMethod::full, "the eigenvectors are computed for the ridges anyway"};
+  }
   const std::int64_t count = *config.spectrum->count;
   return count > shape.train_size / kFewPairs
              ? SpectrumChoice{SpectrumMethod::full, fmt::format("{} of {} eigenpairs are not few",
                                                                 count, shape.train_size)}
              : SpectrumChoice{SpectrumMethod::lanczos,
                               fmt::format("{} of {} eigenpairs are few", count, shape.train_size)};
+}
+
+/// Settles method and criterion of the ridge path, and says why where there was a choice. Other
+/// methods that are still automatic have no part in it.
+std::string settle_path(RunConfig& config, std::int64_t train_size) {
+  if (!config.regression || !config.regression->path) {
+    return "";
+  }
+  RidgePathOptions& path = *config.regression->path;
+  std::string reason;
+  if (path.method == RidgePathMethod::automatic) {
+    path.method = RidgePathMethod::spectral;
+    if (path.select == RidgeCriterion::leave_one_out) {
+      reason = "leave-one-out errors need the eigenvectors";
+    } else if (keeps_eigensystem(config)) {
+      reason = "another stage has a use for the eigenvectors";
+    } else if (train_size <= kCheapEigensystem) {
+      reason = fmt::format("the eigenvectors of up to {} samples are cheap", kCheapEigensystem);
+    } else {
+      path.method = RidgePathMethod::krylov;
+      reason =
+          fmt::format("the eigenvectors of more than {} samples are not cheap", kCheapEigensystem);
+    }
+  }
+  if (!path.select) {
+    path.select = path.method == RidgePathMethod::spectral ? RidgeCriterion::leave_one_out
+                                                           : RidgeCriterion::gcv;
+  }
+  return reason;
+}
+
+/// A configuration that has a precision and a method for [dynamics], with the methods that follow
+/// from these.
+struct Settled {
+  RunConfig config;
+  std::string path_reason;
+  std::string spectrum_reason;
+};
+
+Settled settle(RunConfig config, const DataShape& shape) {
+  Settled settled{std::move(config), "", ""};
+  RunConfig& now = settled.config;
+  const bool choose_pairs = now.spectrum && now.spectrum->method == SpectrumMethod::automatic;
+  const auto settle_spectrum = [&] {
+    const SpectrumChoice choice = choose_spectrum(now, shape);
+    now.spectrum->method = choice.method;
+    settled.spectrum_reason = choice.reason;
+  };
+  if (choose_pairs) {
+    settle_spectrum();  // all eigenvectors, once there, serve the ridges as well
+  }
+  settled.path_reason = settle_path(now, shape.train_size);
+  if (choose_pairs && has_leading_spectrum(now)) {
+    settle_spectrum();  // and the other way round
+  }
+  return settled;
 }
 
 }  // namespace
@@ -101,19 +160,14 @@ Choice choose(const RunConfig& config, const DataShape& shape, const Target& tar
   const bool choose_method = config.dynamics && config.dynamics->method == FlowMethod::automatic;
   // Regenerated products are the Krylov method's.
   const bool only_krylov = choose_method && config.dynamics->products == FlowProducts::regenerated;
-  const bool choose_pairs = config.spectrum && config.spectrum->method == SpectrumMethod::automatic;
-  const auto with_pairs = [&](RunConfig candidate) {
-    if (choose_pairs) {
-      candidate.spectrum->method = choose_spectrum(candidate, shape).method;
-    }
-    return candidate;
-  };
   const bool only_spectral = [&] {
     RunConfig krylov = config;
     if (choose_method) {
       krylov.dynamics->method = FlowMethod::krylov;
     }
-    return choose_method && !only_krylov && has_full_spectrum(with_pairs(krylov));
+    const RunConfig settled = settle(std::move(krylov), shape).config;
+    return choose_method && !only_krylov &&
+           (has_full_spectrum(settled) || has_spectral_path(settled));
   }();
 
   std::vector<Candidate> candidates;
@@ -134,7 +188,7 @@ Choice choose(const RunConfig& config, const DataShape& shape, const Target& tar
           (only_krylov && method == FlowMethod::spectral)) {
         continue;
       }
-      candidate.config = with_pairs(std::move(candidate.config));
+      candidate.config = settle(std::move(candidate.config), shape).config;
       candidate.plan =
           make_plan(candidate.config, shape, target.ranks, target.command, target.rates);
       candidate.fits = candidate.plan.fits(target.bytes_per_rank);
@@ -153,6 +207,13 @@ Choice choose(const RunConfig& config, const DataShape& shape, const Target& tar
   };
   const Candidate& best = *best_where([](const Candidate&) { return true; });
   Choice choice{best.config, best.plan, {}};
+  {
+    RunConfig unsettled = config;
+    unsettled.dynamics = best.config.dynamics;
+    const Settled settled = settle(std::move(unsettled), shape);
+    choice.reasons.path = settled.path_reason;
+    choice.reasons.spectrum = settled.spectrum_reason;
+  }
   if (choose_precision) {
     const Candidate& other =
         *best_where([&](const Candidate& c) { return c.is_mixed() != best.is_mixed(); });
@@ -170,7 +231,9 @@ Choice choose(const RunConfig& config, const DataShape& shape, const Target& tar
     choice.reasons.precision += "; f_t then keeps about six digits";
   }
   if (only_spectral) {
-    choice.reasons.method = "the eigenvectors are computed for [spectrum] anyway";
+    choice.reasons.method = has_full_spectrum(best.config)
+                                ? "the eigenvectors are computed for [spectrum] anyway"
+                                : "the eigenvectors are computed for the ridges anyway";
   } else if (only_krylov) {
     choice.reasons.method = "regenerated products belong to the Krylov method";
   } else if (choose_method) {
@@ -179,9 +242,6 @@ Choice choose(const RunConfig& config, const DataShape& shape, const Target& tar
         *best_where([&](const Candidate& c) { return is_spectral(c.config) != spectral; });
     choice.reasons.method =
         comparison(best, other, spectral ? "the Krylov method" : "the spectral method", target);
-  }
-  if (choose_pairs) {
-    choice.reasons.spectrum = choose_spectrum(best.config, shape).reason;
   }
   return choice;
 }
@@ -233,6 +293,13 @@ std::string spectrum_method_name(const RunConfig& config) {
       break;
   }
   return "auto";
+}
+
+std::string path_method_name(const RunConfig& config) {
+  if (!config.regression || !config.regression->path) {
+    return "-";
+  }
+  return has_spectral_path(config) ? "spectral" : "krylov";
 }
 
 std::string format_seconds(double seconds) {

@@ -17,14 +17,19 @@ struct Target {
   Calibration rates;
 };
 
+/// Up to so many samples the eigensystem for a ridge path is cheap: a minute on one core.
+inline constexpr std::int64_t kCheapEigensystem = 4'000;
+
 /// Why automatic choices are what they are, one sentence each; empty where the user chose.
 struct ChoiceReasons {
   std::string precision;
   std::string method;
   std::string spectrum;
+  std::string path;  ///< of the ridge path's method
 };
 
-/// A configuration without "auto" in precision or methods, and its plan.
+/// A configuration without "auto" in precision or methods, a ridge path with its criterion, and its
+/// plan.
 struct Choice {
   RunConfig config;
   Plan plan;
@@ -44,6 +49,9 @@ std::string precision_name(const RunConfig& config);
 std::string method_name(const RunConfig& config);
 /// "full", "lanczos" or "power"; "-" without [spectrum].
 std::string spectrum_method_name(const RunConfig& config);
+
+/// "spectral" or "krylov"; "-" without a ridge path.
+std::string path_method_name(const RunConfig& config);
 
 /// "1.5 h", "12 min", "3.4 s".
 std::string format_seconds(double seconds);

@@ -272,6 +272,25 @@ void follow(Run& run, const Flow& flow, const std::vector<double>& times, const 
 
 }  // namespace
 
+SolvedKernel store_kernel(Run& run, const char* gram_phase, const char* mirror_phase) {
+  const auto timed = [&](const char* phase, auto&& work) {
+    const PhaseWork& planned = run.problem.plan.phase(phase);
+    return run.report.phase(planned, work);
+  };
+  const auto k = std::make_shared<DistMatrix<double>>(timed(gram_phase, [&] {
+    return run.training.matrix->assemble_symmetric(Triangle::lower, run.report);
+  }));
+  timed(mirror_phase, [&] { mirror_lower(*k); });
+  SolvedKernel kernel;
+  auto products = std::make_unique<StoredSymmetric<double>>(*k, run.diagonal);
+  if (has_leading_spectrum(run.problem.config)) {
+    kernel.frobenius = products->frobenius_norm();
+  }
+  kernel.products = std::move(products);
+  kernel.memory = k;
+  return kernel;
+}
+
 void spectral_dynamics(Run& run, const EigenSystem<double>& eigen) {
   const DynamicsOptions& options = *run.problem.config.dynamics;
   const auto n = static_cast<double>(run.problem.train_size());
@@ -291,25 +310,6 @@ void spectral_dynamics(Run& run, const EigenSystem<double>& eigen) {
          [&](std::size_t, std::span<const double> batch, const Matrix<double>& coefficients) {
            return flow.identity_errors(k, batch, coefficients);
          });
-}
-
-SolvedKernel store_kernel(Run& run) {
-  const auto timed = [&](const char* phase, auto&& work) {
-    const PhaseWork& planned = run.problem.plan.phase(phase);
-    return run.report.phase(planned, work);
-  };
-  const auto k = std::make_shared<DistMatrix<double>>(timed("gram", [&] {
-    return run.training.matrix->assemble_symmetric(Triangle::lower, run.report);
-  }));
-  timed("mirror", [&] { mirror_lower(*k); });
-  SolvedKernel kernel;
-  auto products = std::make_unique<StoredSymmetric<double>>(*k, run.diagonal);
-  if (has_leading_spectrum(run.problem.config)) {
-    kernel.frobenius = products->frobenius_norm();
-  }
-  kernel.products = std::move(products);
-  kernel.memory = k;
-  return kernel;
 }
 
 void krylov_dynamics(Run& run, std::shared_ptr<const SolvedKernel> solved) {

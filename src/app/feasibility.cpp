@@ -37,6 +37,11 @@ std::string fitting_settings(const RunConfig& config, const DataShape& shape,
        [](RunConfig& other) { other.dynamics->method = FlowMethod::krylov; }},
       {has_full_spectrum(config) && config.spectrum->count, "spectrum.method = \"lanczos\"",
        [](RunConfig& other) { other.spectrum->method = SpectrumMethod::lanczos; }},
+      {config.regression && config.regression->path &&
+           config.regression->path->method != RidgePathMethod::krylov &&
+           config.regression->path->select != RidgeCriterion::leave_one_out,
+       "regression.path_method = \"krylov\"",
+       [](RunConfig& other) { other.regression->path->method = RidgePathMethod::krylov; }},
       {config.posterior && config.posterior->covariance, "posterior.covariance = false",
        [](RunConfig& other) { other.posterior->covariance = false; }},
       {config.posterior && config.posterior->samples > 0, "posterior.samples = 0",

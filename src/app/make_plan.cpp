@@ -14,6 +14,7 @@
 #include <ntkflow/linalg/cholesky.hpp>
 #include <ntkflow/linalg/eigen.hpp>
 #include <ntkflow/linalg/leading_eigenpairs.hpp>
+#include <ntkflow/regression/krylov_ridge_path.hpp>
 #include <ntkflow/spectrum/summary.hpp>
 
 #include "plan.hpp"
@@ -239,6 +240,32 @@ class Planner {
          time_->eigensystem(static_cast<double>(n_)));
     limit("p?syevd: values of workspace", workspace, kLargestInt - kWorkspaceReserve);
   }
+
+  /// Several ridges, from eigenvectors that stand, or from a Krylov space.
+  void ridge_path(const RidgePathOptions& options) {
+    const auto ridges = static_cast<std::int64_t>(options.ridges.size());
+    const Batches batches = batches_of_columns(ridges, plan_.ridges_per_batch);
+    const bool is_spectral_path = options.method == RidgePathMethod::spectral;
+    const std::int64_t matrix = rows_ * cols_ * kDouble;
+    double expansion = 0.0;
+    if (is_spectral_path) {
+      // Coefficients are made twice: for the scores and for the test set.
+      expansion = 2.0 * square() * (2.0 * batches.all_columns + static_cast<double>(ridges));
+      with_samples("ridge path",
+                   {{"eigenvectors", matrix},
+                    {"diagonals of the inverses", rows_ * ridges * kDouble},
+                    {"a batch of ridges on the training set", 6 * n_ * batches.columns * kDouble},
+                    {"a batch of ridges on the test set", 4 * m_ * batches.columns * kDouble}});
+      kept_eigenvectors_ = keeps_eigensystem(config_) ? matrix : 0;
+    } else {
+      expansion = path_space(batches);
+    }
+    work("ridge path", expansion + on_test_flop(batches), 0.0,
+         time_->large_products(expansion) + on_test_seconds(batches));
+  }
+
+  /// Eigenvectors that were kept for later stages have reached them.
+  void use_kept_eigenvectors() { kept_eigenvectors_ = 0; }
 
   void full_spectrum(const SpectrumOptions& options) {
     const std::int64_t count = std::min(n_, options.count.value_or(n_));
@@ -537,6 +564,57 @@ class Planner {
     file_bytes_ += covariances + rows;
   }
 
+  void random_functions(const RandomFunctionsOptions& options) {
+    const std::int64_t points = n_ + m_;
+    const std::int64_t most = options.counts.back();
+    const bool is_process = options.source == FunctionSource::gaussian_process;
+    const std::int64_t covariance = is_process ? local_elements(plan_, points, points) : 0;
+    const auto order = static_cast<double>(points);
+    const TimeModel time = model(points);
+    with_samples(
+        "functions",
+        {{"covariance of all points", covariance * kDouble},
+         {"samples of all points", 2 * slices_},
+         {"panels of the factorisation",
+          is_process ? lookahead_workspace_bytes(points, plan_.block, plan_.grid, kDouble) : 0}});
+    work("functions", is_process ? order * order * (static_cast<double>(d_) + order / 3.0) : 0.0,
+         is_process ? order * order * kDouble : 0.0,
+         is_process ? time.kernel_values(0.5 * order * order, static_cast<double>(d_), entry_flop_,
+                                         RealKind::double_precision) +
+                          time.fresh_memory(order * order * kDouble) +
+                          time.lookahead_cholesky(order, RealKind::double_precision)
+                    : 0.0);
+
+    const std::int64_t smaller = std::min(n_, most);
+    const std::int64_t gram = local_elements(plan_, smaller, smaller);
+    // Without a ridge, or where a factorisation fails.
+    const std::int64_t workspace = eigen_workspace(smaller, plan_.block, plan_.grid);
+    with_samples("random functions",
+                 {{"covariance of all points", covariance * kDouble},
+                  {"functions at all points", local_elements(plan_, points, most) * kDouble},
+                  {"functions at the training points", local_elements(plan_, n_, most) * kDouble},
+                  {"normal equations and their eigenvectors", 2 * gram * kDouble},
+                  {"workspace of p?syevd", workspace * kDouble},
+                  {"weights and predictions", 6 * (points + most) * c_ * kDouble}});
+    double flop = 0.0;
+    double seconds = 0.0;
+    const auto draws = static_cast<double>(options.draws);
+    const double drawing =
+        (is_process ? order * order : 2.0 * order * static_cast<double>(d_ * options.width)) *
+        static_cast<double>(most);
+    for (const std::int64_t count : options.counts) {
+      const auto n = static_cast<double>(std::min(n_, count));
+      const double products = 2.0 * static_cast<double>(n_) * static_cast<double>(count) * n;
+      flop += draws * (products + n * n * n / 3.0);
+      seconds += draws * (time_->large_products(products) +
+                          time_->lookahead_cholesky(n, RealKind::double_precision));
+    }
+    work("random functions", draws * drawing + flop, 0.0,
+         time_->large_products(draws * drawing) + seconds);
+    limit("ScaLAPACK: local elements of functions", local_elements(plan_, points, most));
+    limit("p?syevd: values of workspace", workspace, kLargestInt - kWorkspaceReserve);
+  }
+
   void model_output() {
     with_samples("model",
                  {{"share of the training samples", (n_ / plan_.ranks + 1) * d_ * kDouble}});
@@ -546,6 +624,42 @@ class Planner {
   }
 
  private:
+  /// The Krylov space of a ridge path. Returns flop of what is made from it.
+  template <class PathBatches>
+  double path_space(const PathBatches& batches) {
+    const std::int64_t width = c_ + kTraceProbes;
+    const auto columns = static_cast<double>(width);
+    const auto n = static_cast<double>(n_);
+    const std::int64_t most = ridge_path_most_columns(n_, c_);
+    const double dimension = std::min(static_cast<double>(most), kApplicationsOfPath * columns);
+    const auto basis = static_cast<std::int64_t>(dimension);
+    const std::int64_t local_basis = 2 * (n_ / plan_.ranks + plan_.block) * basis * kDouble;
+    const std::int64_t projected = 6 * basis * basis * kDouble;
+    work("path gram", one_triangle(), square() * kDouble,
+         values(0.5 * square()) + time_->fresh_memory(square() * kDouble));
+    work("path mirror", 0.0, square() * kDouble, time_->mirror(n, RealKind::double_precision));
+    with_samples("path krylov", {{"kernel matrix", rows_ * cols_ * kDouble},
+                                 {"basis and its products", local_basis},
+                                 {"projected problem", projected},
+                                 {"blocks of vectors", 8 * n_ * width * kDouble}});
+    work("path products", kApplicationsOfPath * 2.0 * square() * columns, 0.0,
+         kApplicationsOfPath * time_->stored_product(n, columns, RealKind::double_precision),
+         kApplicationsOfPath);
+    const double orthogonal = 4.0 * n * dimension * dimension;
+    work("path basis", orthogonal, 0.0, time_->large_products(orthogonal));
+    // Looked at whenever it has grown by a part, so that all eigenproblems cost three times the
+    // last.
+    work("path estimate", 0.0, 0.0,
+         time_->small_eigenproblems(3.0 * kEigenproblemFlop * std::pow(dimension, 3)));
+    limit("xSYEVD: values of workspace", 1 + 6 * most + 2 * most * most);
+    with_samples("ridge path",  // the matrix is gone by then
+                 {{"basis and its products", local_basis},
+                  {"projected problem", projected},
+                  {"a batch of ridges on the training set", 5 * n_ * batches.columns * kDouble},
+                  {"a batch of ridges on the test set", 4 * m_ * batches.columns * kDouble}});
+    return 2.0 * n * dimension * batches.all_columns;
+  }
+
   /// What diagonalise keeps free below the largest 32-bit integer.
   static constexpr std::int64_t kWorkspaceReserve = 1024;
 
@@ -557,12 +671,16 @@ class Planner {
     [[nodiscard]] double mean_columns() const { return all_columns / std::max(1.0, count); }
   };
   Batches batches_of(const DynamicsOptions& options) {
-    const auto times = static_cast<std::int64_t>(options.times.size());
+    return batches_of_columns(static_cast<std::int64_t>(options.times.size()),
+                              plan_.times_per_batch);
+  }
+  /// Batches of so many times or ridges. @param per_batch  set to how many each takes
+  Batches batches_of_columns(std::int64_t times, std::int64_t& per_batch) {
     const std::int64_t one_time = std::max<std::int64_t>(1, std::max(n_, m_) * c_ * kDouble);
-    plan_.times_per_batch =
+    per_batch =
         std::clamp<std::int64_t>(kTrajectoryBytes / one_time, 1, std::max<std::int64_t>(1, times));
-    return {std::ceil(static_cast<double>(times) / static_cast<double>(plan_.times_per_batch)),
-            plan_.times_per_batch * c_, static_cast<double>(times * c_)};
+    return {std::ceil(static_cast<double>(times) / static_cast<double>(per_batch)), per_batch * c_,
+            static_cast<double>(times * c_)};
   }
   /// Test points of a block of the posterior: whole blocks of the distribution, so that each stays
   /// with its rank, or all of them where their covariance is asked for.
@@ -595,7 +713,8 @@ class Planner {
   [[nodiscard]] std::int64_t chosen_block() const {
     constexpr std::int64_t kWidestForEigen = 128;
     const std::int64_t block = automatic_block_size(n_, plan_.grid);
-    return has_full_spectrum(config_) || is_spectral(config_) || has_spectral_posterior(config_)
+    return has_full_spectrum(config_) || is_spectral(config_) || has_spectral_posterior(config_) ||
+                   has_spectral_path(config_)
                ? std::min(block, kWidestForEigen)
                : block;
   }
@@ -626,6 +745,9 @@ class Planner {
     plan_.stages.push_back({name, std::move(items)});
   }
   void with_samples(const std::string& name, std::vector<StageMemory::Item> items) {
+    if (kept_eigenvectors_ > 0) {
+      items.push_back({"eigenvectors for later stages", kept_eigenvectors_});
+    }
     items.push_back({"samples of rows and columns", slices_});
     items.push_back({"tile buffer", KernelMatrix<double>::kTileBytes});
     stage(name, std::move(items));
@@ -670,6 +792,7 @@ class Planner {
   std::int64_t rows_ = 0;  ///< of a training matrix on the rank that holds most
   std::int64_t cols_ = 0;
   std::int64_t slices_ = 0;
+  std::int64_t kept_eigenvectors_ = 0;  ///< bytes, beside the stages up to those that use them
   double file_bytes_ = 0.0;
   std::optional<TimeModel> time_;
   Plan plan_;
@@ -680,6 +803,8 @@ class Planner {
 Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, PlannedCommand command,
                const Calibration& rates) {
   NTKFLOW_EXPECTS(!config.regression || config.regression->precision != Precision::automatic);
+  NTKFLOW_EXPECTS(!config.regression || !config.regression->path ||
+                  config.regression->path->method != RidgePathMethod::automatic);
   NTKFLOW_EXPECTS(!config.dynamics || config.dynamics->method != FlowMethod::automatic);
   NTKFLOW_EXPECTS(!config.spectrum || config.spectrum->method != SpectrumMethod::automatic);
   Planner planner(config, shape, ranks, rates);
@@ -696,6 +821,12 @@ Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, Plann
   if (config.dynamics && config.dynamics->initial == InitialFunction::gaussian_process) {
     planner.draw("initial function", shape.outputs);
   }
+  if (has_spectral_path(config)) {
+    planner.eigensystem("gram for eigen", "eigensystem", 0);
+  }
+  if (config.regression && config.regression->path) {
+    planner.ridge_path(*config.regression->path);
+  }
   if (config.regression) {
     planner.regression(*config.regression);
   } else if (keeps_kernel(config)) {
@@ -707,7 +838,8 @@ Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, Plann
   if (has_leading_spectrum(config)) {
     planner.leading_spectrum(*config.spectrum, config.regression ? &*config.regression : nullptr);
   }
-  if (is_spectral(config) || has_full_spectrum(config)) {
+  planner.use_kept_eigenvectors();
+  if ((is_spectral(config) || has_full_spectrum(config)) && !has_spectral_path(config)) {
     planner.eigensystem("gram for eigen", "eigensystem", 0);
   }
   if (has_full_spectrum(config)) {
@@ -721,6 +853,9 @@ Plan make_plan(const RunConfig& config, const DataShape& shape, int ranks, Plann
   }
   if (config.posterior) {
     planner.posterior(*config.posterior);
+  }
+  if (config.random_functions) {
+    planner.random_functions(*config.random_functions);
   }
   if (config.output.model) {
     planner.model_output();

@@ -79,6 +79,16 @@ bool keeps_kernel(const RunConfig& config) {
          (uses_krylov(config) && config.dynamics->products == FlowProducts::stored);
 }
 
+bool has_spectral_path(const RunConfig& config) {
+  return config.regression && config.regression->path &&
+         config.regression->path->method == RidgePathMethod::spectral;
+}
+
+bool keeps_eigensystem(const RunConfig& config) {
+  return has_spectral_path(config) &&
+         (has_full_spectrum(config) || is_spectral(config) || posterior_shares_eigensystem(config));
+}
+
 bool has_spectral_posterior(const RunConfig& config) {
   return config.posterior &&
          std::any_of(config.posterior->times.begin(), config.posterior->times.end(),
@@ -91,7 +101,8 @@ bool posterior_follows_kernel(const RunConfig& config) {
 }
 
 bool posterior_shares_eigensystem(const RunConfig& config) {
-  return posterior_follows_kernel(config) && (has_full_spectrum(config) || is_spectral(config));
+  return posterior_follows_kernel(config) &&
+         (has_full_spectrum(config) || is_spectral(config) || has_spectral_path(config));
 }
 
 void check_counts(const RunConfig& config, const DataShape& shape) {

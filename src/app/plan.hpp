@@ -59,6 +59,7 @@ struct Plan {
   GridShape grid;
   std::int64_t block = 0;
   std::int64_t times_per_batch = 0;
+  std::int64_t ridges_per_batch = 0;  ///< of a ridge path
   std::int64_t points_per_block = 0;  ///< test points that [posterior] takes at a time
   std::vector<StageMemory> stages;
   std::vector<PhaseWork> work;
@@ -91,6 +92,10 @@ bool has_full_spectrum(const RunConfig& config);
 bool has_leading_spectrum(const RunConfig& config);
 /// Whether K stays stored for products, beside its factor where there is one.
 bool keeps_kernel(const RunConfig& config);
+/// Whether the ridge is chosen from several with the eigenvectors of K.
+bool has_spectral_path(const RunConfig& config);
+/// Whether later stages have a use for these.
+bool keeps_eigensystem(const RunConfig& config);
 
 /// Whether [posterior] asks for a finite time but 0, and so for eigenvectors; else a factor does.
 bool has_spectral_posterior(const RunConfig& config);

@@ -28,6 +28,8 @@ inline constexpr double kRefinementSteps = 2.0;
 /// large enough; without one, of one block.
 inline constexpr double kApplications = 22.0;
 inline constexpr double kApplicationsWithoutInverse = 64.0;
+/// The same of the space of a ridge path, whose blocks are wider.
+inline constexpr double kApplicationsOfPath = 40.0;
 /// Flop of a symmetric eigenproblem of order m, over m^3; its rate, of the matrix-product rate.
 inline constexpr double kEigenproblemFlop = 5.0;
 inline constexpr double kEigenproblemRate = 0.25;

@@ -78,6 +78,9 @@ std::vector<std::string> describe(const ChoiceReasons& reasons, const RunConfig&
   if (!reasons.spectrum.empty()) {
     lines.push_back(fmt::format("spectrum {}: {}", spectrum_method_name(config), reasons.spectrum));
   }
+  if (!reasons.path.empty()) {
+    lines.push_back(fmt::format("ridge path {}: {}", path_method_name(config), reasons.path));
+  }
   return lines;
 }
 

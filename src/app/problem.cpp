@@ -100,29 +100,6 @@ BlockCyclic col_map(const Problem& problem, std::int64_t size) {
   return {size, problem.plan.block, problem.grid->shape().cols, problem.grid->col()};
 }
 
-/// Samples of training and test set one after the other, at the positions of `map`. [d x
-/// local_size]
-Matrix<double> load_joint(const Problem& problem, const BlockCyclic& map) {
-  std::vector<std::int64_t> train;
-  std::vector<std::int64_t> test;
-  for (const std::int64_t position : local_positions(map)) {
-    if (position < problem.train_size()) {
-      train.push_back(position);
-    } else {
-      test.push_back(position - problem.train_size());
-    }
-  }
-  const Matrix<double> first = problem.dataset->load<double>(Split::train, train).x;
-  const Matrix<double> second = problem.dataset->load<double>(Split::test, test).x;
-  Matrix<double> joint;
-  collectively(problem.grid->comm(), [&] {
-    joint = Matrix<double>(problem.plan.shape.dimension, first.cols() + second.cols());
-    std::copy_n(first.data(), first.size(), joint.data());
-    std::copy_n(second.data(), second.size(), joint.data() + first.size());
-  });
-  return joint;
-}
-
 }  // namespace
 
 std::vector<std::int64_t> local_positions(const BlockCyclic& map) {
@@ -287,6 +264,27 @@ Problem prepare(const Communicator& comm, const CommandLine& line, PlannedComman
                     count, count == 1 ? " repeats" : "s repeat", pair.first, pair.second));
   }
   return problem;
+}
+
+Matrix<double> load_joint(const Problem& problem, const BlockCyclic& map) {
+  std::vector<std::int64_t> train;
+  std::vector<std::int64_t> test;
+  for (const std::int64_t position : local_positions(map)) {
+    if (position < problem.train_size()) {
+      train.push_back(position);
+    } else {
+      test.push_back(position - problem.train_size());
+    }
+  }
+  const Matrix<double> first = problem.dataset->load<double>(Split::train, train).x;
+  const Matrix<double> second = problem.dataset->load<double>(Split::test, test).x;
+  Matrix<double> joint;
+  collectively(problem.grid->comm(), [&] {
+    joint = Matrix<double>(problem.plan.shape.dimension, first.cols() + second.cols());
+    std::copy_n(first.data(), first.size(), joint.data());
+    std::copy_n(second.data(), second.size(), joint.data() + first.size());
+  });
+  return joint;
 }
 
 template <class Real>

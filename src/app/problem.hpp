@@ -65,6 +65,10 @@ KernelMatrix<double> load_test_nngp(const Problem& problem, const TrainingKernel
 /// The NNGP kernel of training and test samples together, in that order. Collective over the grid.
 KernelMatrix<double> load_joint_nngp(const Problem& problem);
 
+/// Inputs of training and test samples one after the other, at the positions of `map`,
+/// [d x local_size]. Collective over the grid.
+Matrix<double> load_joint(const Problem& problem, const BlockCyclic& map);
+
 /// Positions of an axis that this rank holds, ascending. Local.
 std::vector<std::int64_t> local_positions(const BlockCyclic& map);
 

@@ -281,11 +281,12 @@ void predict_test_set(Run& run, const RegressionFit& fit) {
   };
   const double mse = mean_squared_error(prediction.view(), test.target.view());
   attribute("test_mse", mse);
+  run.test_prediction = std::move(prediction);
   if (test.label.empty()) {
     report.line(fmt::format("  test mean squared error {:.6g}", mse));
     return;
   }
-  const double score = accuracy(prediction.view(), test.label);
+  const double score = accuracy(std::as_const(run.test_prediction).view(), test.label);
   attribute("test_accuracy", score);
   report.line(fmt::format("  test accuracy {:.4f}, test mean squared error {:.6g}", score, mse));
 }

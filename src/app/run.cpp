@@ -16,6 +16,7 @@
 
 #include "commands.hpp"
 #include "fail_together.hpp"
+#include "joint_covariance.hpp"
 #include "kernel_attributes.hpp"
 #include "memory.hpp"
 #include "results.hpp"
@@ -44,36 +45,29 @@ NetworkDraw draw_network(Run& run, const char* phase, std::int64_t columns, std:
                          SingularCovariance singular, const std::string& remedy) {
   const PhaseWork& work = run.problem.plan.phase(phase);
   const std::int64_t train_size = run.problem.train_size();
-  double jitter = 0.0;
-  auto outcome = run.report.phase(work, [&] {
-    const KernelMatrix<double> kernel = load_joint_nngp(run.problem);
-    const auto draw = [&] {
-      auto covariance = kernel.assemble_symmetric(Triangle::lower, run.report);
-      for_each_diagonal(covariance, [&](std::int64_t, double& value) { value += jitter; });
-      return draw_gaussian_process(std::move(covariance), train_size, columns, seed, run.report);
-    };
-    auto drawn = draw();
-    if (std::holds_alternative<NotPositiveDefinite>(drawn) &&
-        singular == SingularCovariance::jittered) {
-      // What rounding may have taken from the smallest eigenvalue: points * epsilon * mean.
-      const std::vector<double> diagonal = kernel.column_diagonal();
-      jitter = std::numeric_limits<double>::epsilon() *
-               std::accumulate(diagonal.begin(), diagonal.end(), 0.0);
-      drawn = draw();
-    }
-    return drawn;
+  auto [outcome, jitter] = run.report.phase(work, [&] {
+    return with_covariance(load_joint_nngp(run.problem), singular, run.report,
+                           [&](DistMatrix<double> covariance) {
+                             return draw_gaussian_process(std::move(covariance), train_size,
+                                                          columns, seed, run.report);
+                           });
   });
   if (const auto* failure = std::get_if<NotPositiveDefinite>(&outcome)) {
-    const std::int64_t position = failure->order - 1;
-    const bool in_train = position < train_size;
-    throw NumericalError(fmt::format(
-        "no initial function can be drawn: the NNGP covariance of training and test "
-        "samples is not positive definite{}, so {} sample {} repeats an earlier one or "
-        "is determined by the others to rounding; remove it or {}",
-        jitter > 0.0 ? fmt::format(", even with {:.1e} on its diagonal", jitter) : "",
-        in_train ? "training" : "test", in_train ? position : position - train_size, remedy));
+    refuse_covariance("no initial function can be drawn: the NNGP covariance", *failure, train_size,
+                      jitter, remedy);
   }
   return {std::move(std::get<InitialValues>(outcome)), jitter};
+}
+
+void refuse_covariance(const std::string& what, const NotPositiveDefinite& failure,
+                       std::int64_t train_size, double jitter, const std::string& remedy) {
+  const std::int64_t position = failure.order - 1;
+  const bool in_train = position < train_size;
+  throw NumericalError(fmt::format(
+      "{} of training and test samples is not positive definite{}, so {} sample {} repeats an "
+      "earlier one or is determined by the others to rounding; remove it or {}",
+      what, jitter > 0.0 ? fmt::format(", even with {:.1e} on its diagonal", jitter) : "",
+      in_train ? "training" : "test", in_train ? position : position - train_size, remedy));
 }
 
 EigenSystem<double> eigensystem_of(Run& run, const KernelMatrix<double>& kernel,
@@ -109,8 +103,10 @@ void draw_initial_function(Run& run) {
   run.residual = difference(run.split(Split::train).target, run.initial.train);
 }
 
-EigenSystem<double> eigen_stages(Run& run) {
-  auto eigen = eigensystem_of(run, *run.training.matrix, "gram for eigen", "eigensystem");
+/// @param kept  of the ridge path, where it had one
+EigenSystem<double> eigen_stages(Run& run, std::optional<EigenSystem<double>> kept) {
+  auto eigen = kept ? std::move(*kept)
+                    : eigensystem_of(run, *run.training.matrix, "gram for eigen", "eigensystem");
   if (has_full_spectrum(run.problem.config)) {
     full_spectrum(run, eigen);
   }
@@ -177,14 +173,18 @@ void all_stages(Run& run, const std::string& command_line) {
   if (config.regression || uses_krylov(config) || has_leading_spectrum(config)) {
     run.diagonal = run.training.matrix->column_diagonal();
   }
+  std::optional<EigenSystem<double>> eigen;
   std::shared_ptr<const SolvedKernel> solved;
   if (config.regression) {
     const double trace = std::accumulate(run.diagonal.begin(), run.diagonal.end(), 0.0);
     run.mean_diagonal = trace / static_cast<double>(run.problem.train_size());
     run.ridge = absolute_ridge(config.regression->ridge, trace, run.problem.train_size());
+    if (config.regression->path) {
+      eigen = ridge_path_stage(run);
+    }
     solved = std::make_shared<const SolvedKernel>(regression_stage(run));
   } else if (keeps_kernel(config)) {
-    solved = std::make_shared<const SolvedKernel>(store_kernel(run));
+    solved = std::make_shared<const SolvedKernel>(store_kernel(run, "gram", "mirror"));
   }
   if (uses_krylov(config)) {
     krylov_dynamics(run, has_leading_spectrum(config) ? solved : std::move(solved));
@@ -193,15 +193,17 @@ void all_stages(Run& run, const std::string& command_line) {
     leading_spectrum(run, *solved);
   }
   solved.reset();  // the memory of matrix and factor serves the eigenvectors
-  std::optional<EigenSystem<double>> eigen;
   if (has_full_spectrum(config) || is_spectral(config)) {
-    eigen = eigen_stages(run);
+    eigen = eigen_stages(run, std::move(eigen));
   }
   if (!posterior_shares_eigensystem(config)) {
     eigen.reset();
   }
   if (config.posterior) {
     posterior_stage(run, std::move(eigen));
+  }
+  if (config.random_functions) {
+    random_functions_stage(run);
   }
   if (config.output.model) {
     const PhaseWork& work = run.problem.plan.phase("model");

@@ -66,7 +66,8 @@ std::vector<std::size_t> selection(std::size_t count, std::size_t most) {
   return chosen;
 }
 
-/// Columns of one-dimensional data sets of a group beside each other.
+/// Columns of one-dimensional data sets of a group beside each other; of those with a second axis
+/// the first entry along it.
 void append_table(const Hdf5Reader& file,
                   const std::vector<std::pair<std::string, std::string>>& columns,
                   std::string& text) {
@@ -86,7 +87,7 @@ void append_table(const Hdf5Reader& file,
   for (const std::size_t i : selection(values.front().size(), kMostRows)) {
     text += " ";
     for (const auto& column : values) {
-      text += fmt::format(" {:14.6g}", column[i]);
+      text += fmt::format(" {:14.6g}", column[i * (column.size() / values.front().size())]);
     }
     text += "\n";
   }
@@ -108,8 +109,9 @@ std::string describe_file(const Hdf5Reader& file, const std::string& path) {
   if (const auto config = file.attribute("/", "config")) {
     text += "\nconfiguration\n" + as_text(*config) + "\n";
   }
-  for (const char* group : {"data", "kernel", "regression", "dynamics", "posterior", "spectrum",
-                            "kernel_pca", "model", "prediction", "network", "experiment"}) {
+  for (const char* group :
+       {"data", "kernel", "ridge_path", "regression", "dynamics", "posterior", "random_functions",
+        "spectrum", "kernel_pca", "model", "prediction", "network", "experiment"}) {
     const std::string object = std::string("/") + group;
     if (file.has(object)) {
       text += fmt::format("\n{}\n", group);
@@ -120,6 +122,19 @@ std::string describe_file(const Hdf5Reader& file, const std::string& path) {
       }
     }
   }
+  if (file.has("/ridge_path/ridge")) {
+    text += "\nridge path\n";
+    append_table(file,
+                 {{"/ridge_path/ridge", "ridge"},
+                  {"/ridge_path/train_mse", "train mse"},
+                  {"/ridge_path/test_mse", "test mse"},
+                  {"/ridge_path/test_accuracy", "test acc."},
+                  {"/ridge_path/leave_one_out_mse", "leave-one-out"},
+                  {"/ridge_path/gcv", "gcv"},
+                  {"/ridge_path/log_marginal_likelihood", "log likelihood"},
+                  {"/ridge_path/effective_dimension", "dimension"}},
+                 text);
+  }
   if (file.has("/dynamics/time")) {
     text += "\ncurves\n";
     append_table(file,
@@ -129,6 +144,17 @@ std::string describe_file(const Hdf5Reader& file, const std::string& path) {
                   {"/dynamics/test_loss", "test loss"},
                   {"/dynamics/train_accuracy", "train acc."},
                   {"/dynamics/test_accuracy", "test acc."}},
+                 text);
+  }
+  if (file.has("/random_functions/count")) {
+    text += "\nrandom functions, of the first draw\n";
+    append_table(file,
+                 {{"/random_functions/count", "count"},
+                  {"/random_functions/train_mse", "train mse"},
+                  {"/random_functions/test_mse", "test mse"},
+                  {"/random_functions/test_accuracy", "test acc."},
+                  {"/random_functions/error", "error"},
+                  {"/random_functions/relative_error", "relative error"}},
                  text);
   }
   if (file.has("/spectrum/eigenvalue")) {

@@ -30,9 +30,10 @@ struct Run {
   std::optional<KernelMatrix<double>> test;  ///< absent without a test set
   std::vector<double> diagonal;              ///< of K, without the ridge
   InitialValues initial;
-  Matrix<double> residual;     ///< y - f_0 on the training set, [N x C]
-  double ridge = 0.0;          ///< absolute
-  double mean_diagonal = 0.0;  ///< trace(K)/N, for a ridge that is relative to it
+  Matrix<double> residual;           ///< y - f_0 on the training set, [N x C]
+  double ridge = 0.0;                ///< absolute
+  double mean_diagonal = 0.0;        ///< trace(K)/N, for a ridge that is relative to it
+  Matrix<double> test_prediction{};  ///< of the regression, [M x C]
 
   [[nodiscard]] const SplitInfo& split(Split which) const { return problem.dataset->split(which); }
 };
@@ -73,8 +74,16 @@ NetworkDraw draw_network(Run& run, const char* phase, std::int64_t columns, std:
 EigenSystem<double> eigensystem_of(Run& run, const KernelMatrix<double>& kernel,
                                    const char* gram_phase, const char* phase);
 
+/// Scores of several ridges, written to /ridge_path; run.ridge becomes the best of them. Returns
+/// the eigensystem of K where later stages have a use for it. Throws NumericalError where none can
+/// be chosen.
+std::optional<EigenSystem<double>> ridge_path_stage(Run& run);
+/// Linear models of random functions, written to /random_functions. Throws NumericalError.
+void random_functions_stage(Run& run);
 /// The closed form, written to /regression.
 SolvedKernel regression_stage(Run& run);
+/// K stored whole in double, where no regression has left it in a factor's upper triangle.
+SolvedKernel store_kernel(Run& run, const char* gram_phase, const char* mirror_phase);
 /// f_t in the eigenbasis, written to /dynamics.
 void spectral_dynamics(Run& run, const EigenSystem<double>& eigen);
 /// K stored whole in double, for a run without a regression that keeps it.

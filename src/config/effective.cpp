@@ -182,7 +182,15 @@ void write_steps(Writer& out, const DynamicsOptions& dynamics,
 void write_stages(Writer& out, const RunConfig& run, const TimeGrids& grids) {
   if (const auto& regression = run.regression) {
     out.table("regression");
-    out.value("ridge", regression->ridge.value);
+    if (const auto& path = regression->path) {
+      out.raw("ridge", times_text(path->ridges, grids.ridge));
+      if (path->select) {
+        out.name("select", kRidgeCriteria, *path->select);
+      }
+      out.name("path_method", kRidgePathMethods, path->method);
+    } else {
+      out.value("ridge", regression->ridge.value);
+    }
     out.name("ridge_scale", kRidgeScales, regression->ridge.scale);
     out.name("precision", kPrecisions, regression->precision);
     out.name("factorization", kFactorizations, regression->factorization);
@@ -212,6 +220,16 @@ void write_stages(Writer& out, const RunConfig& run, const TimeGrids& grids) {
     out.raw("quantiles", toml_list(posterior->quantiles));
     out.value("samples", posterior->samples);
     out.value("seed", posterior->seed);
+  }
+  if (const auto& functions = run.random_functions) {
+    out.table("random_functions");
+    out.raw("counts", toml_list(functions->counts));
+    out.name("source", kFunctionSources, functions->source);
+    if (functions->source == FunctionSource::network) {
+      out.value("width", functions->width);
+    }
+    out.value("draws", functions->draws);
+    out.value("seed", functions->seed);
   }
   if (const auto& spectrum = run.spectrum) {
     out.table("spectrum");

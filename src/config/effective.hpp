@@ -9,8 +9,9 @@
 
 namespace ntkflow::config {
 
-/// What times and ridges came from, where they are no list.
+/// What ridges and times came from, where they are no list.
 struct TimeGrids {
+  std::optional<TimeGrid> ridge;
   std::optional<TimeGrid> dynamics;
   std::optional<TimeGrid> posterior;
   std::optional<TimeGrid> spectrum;

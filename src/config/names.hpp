@@ -58,6 +58,14 @@ inline constexpr Names<Precision, 4> kPrecisions{{{"double", Precision::double_p
                                                   {"mixed", Precision::mixed},
                                                   {"single", Precision::single_precision},
                                                   {"auto", Precision::automatic}}};
+inline constexpr Names<RidgeCriterion, 3> kRidgeCriteria{
+    {{"leave_one_out", RidgeCriterion::leave_one_out},
+     {"gcv", RidgeCriterion::gcv},
+     {"likelihood", RidgeCriterion::likelihood}}};
+inline constexpr Names<RidgePathMethod, 3> kRidgePathMethods{
+    {{"auto", RidgePathMethod::automatic},
+     {"spectral", RidgePathMethod::spectral},
+     {"krylov", RidgePathMethod::krylov}}};
 inline constexpr Names<Factorization, 3> kFactorizations{{{"auto", Factorization::automatic},
                                                           {"lookahead", Factorization::lookahead},
                                                           {"scalapack", Factorization::scalapack}}};
@@ -100,6 +108,9 @@ inline constexpr Names<TrainingMethod, 2> kTrainingMethods{
     {{"descent", TrainingMethod::descent}, {"flow", TrainingMethod::flow}}};
 inline constexpr Names<UnstableRate, 2> kUnstableRates{
     {{"refuse", UnstableRate::refuse}, {"run", UnstableRate::run}}};
+
+inline constexpr Names<FunctionSource, 2> kFunctionSources{
+    {{"gaussian_process", FunctionSource::gaussian_process}, {"network", FunctionSource::network}}};
 
 /// How the points of a time grid lie between its ends.
 enum class Spacing { log, linear };

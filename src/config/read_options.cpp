@@ -1,5 +1,7 @@
 #include <array>
+#include <cmath>
 #include <limits>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -7,6 +9,7 @@
 #include <ntkflow/base/narrow.hpp>
 
 #include "paths.hpp"
+#include "read_ascending.hpp"
 #include "read_tables.hpp"
 
 namespace ntkflow::config {
@@ -53,18 +56,57 @@ std::string read_output_path(const TableReader& output, const std::string& folde
   return file.path;
 }
 
+constexpr std::int64_t kMostRidges = 1'000;
+
+/// Several ridges with the grid that they came from, if they are no list.
+std::pair<RidgePathOptions, std::optional<TimeGrid>> read_path(const TableReader& regression) {
+  RidgePathOptions path;
+  std::optional<TimeGrid> grid;
+  if (regression.find("ridge")->is_table()) {
+    grid = read_grid(regression.subtable("ridge"), kMostRidges, "ridge");
+    path.ridges = grid ? all_times(*grid).values : std::vector<double>{};
+  } else {
+    path.ridges = read_ascending<double>(regression, "ridge", {1, kMostRidges}, [](double value) {
+      return value >= 0.0 && std::isfinite(value);
+    });
+  }
+  if (regression.has("select")) {
+    path.select = regression.choice("select", kRidgeCriteria);
+  }
+  path.method = regression.choice("path_method", kRidgePathMethods).value_or(path.method);
+  if (path.method == RidgePathMethod::krylov && path.select == RidgeCriterion::leave_one_out) {
+    regression.complain("select",
+                        "a Krylov space does not know the diagonal that leave-one-out errors need; "
+                        "allowed: \"gcv\" or \"likelihood\", or path_method = \"spectral\"");
+  }
+  return {std::move(path), grid};
+}
+
 }  // namespace
 
-RegressionOptions read_regression(const TableReader& regression) {
-  RegressionOptions options;
-  options.ridge.value = regression.real("ridge", 0.0).value_or(options.ridge.value);
+RegressionTable read_regression(const TableReader& regression) {
+  RegressionTable read;
+  RegressionOptions& options = read.options;
+  const toml::node* ridge = regression.find("ridge");
+  if (ridge != nullptr && (ridge->is_array() || ridge->is_table())) {
+    std::tie(options.path, read.grid) = read_path(regression);
+  } else {
+    options.ridge.value = regression.real("ridge", 0.0).value_or(options.ridge.value);
+    for (const char* key : {"select", "path_method"}) {
+      if (regression.has(key)) {
+        regression.complain(key,
+                            "one ridge leaves nothing to choose; allowed with a list, as "
+                            "regression.ridge = [0.01, 0.1, 1]");
+      }
+    }
+  }
   options.ridge.scale =
       regression.choice("ridge_scale", kRidgeScales).value_or(options.ridge.scale);
   options.precision = regression.choice("precision", kPrecisions).value_or(options.precision);
   options.factorization =
       regression.choice("factorization", kFactorizations).value_or(options.factorization);
   regression.choice("solver", kSolvers);  // checked for what it says; there is one
-  return options;
+  return read;
 }
 
 OutputOptions read_output(const TableReader& output, const std::string& folder,

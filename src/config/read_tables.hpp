@@ -26,6 +26,10 @@ struct Times {
   std::vector<double> values;
   std::optional<TimeGrid> grid;
 };
+/// The grid that a table says, or nothing where it is wrong.
+/// @param noun  what messages call one of its values
+std::optional<TimeGrid> read_grid(const TableReader& table, std::int64_t most,
+                                  std::string_view noun);
 Times all_times(const TimeGrid& grid);
 /// Whether t = infinity, alone as "infinity" or at the end of a list, is a time.
 enum class Infinity { refused, allowed };
@@ -37,7 +41,11 @@ Times read_positive(const TableReader& table, std::string_view key);
 /// What a table without times of gradient flow gets: 25 from 1 to 1e6, in equal ratios.
 inline constexpr TimeGrid kStandardTimes{1.0, 1e6, 25, Spacing::log};
 
-/// `dynamics`, `posterior` and `spectrum` with the grids of their times and ridges.
+/// `regression`, `dynamics`, `posterior` and `spectrum` with the grids of their ridges and times.
+struct RegressionTable {
+  RegressionOptions options;
+  std::optional<TimeGrid> grid;
+};
 struct DynamicsTable {
   DynamicsOptions options;
   std::optional<TimeGrid> grid;
@@ -57,13 +65,16 @@ DataOptions read_data(const TableReader& data, const std::string& folder);
 KernelOptions read_kernel(const TableReader& kernel);
 /// kernel.activation; nothing where it is absent or wrong.
 std::optional<ActivationSpec> read_activation(const TableReader& kernel);
-RegressionOptions read_regression(const TableReader& regression);
+RegressionTable read_regression(const TableReader& regression);
 DynamicsTable read_dynamics(const TableReader& dynamics);
 /// @param kernel  of the run, which decides what may be trained.
 PosteriorTable read_posterior(const TableReader& posterior, const KernelOptions& kernel);
 /// [network] and [experiment]. @param study  of the command line, or empty
 ExperimentOptions read_experiment(const TableReader& network, const TableReader& experiment,
                                   const std::string& study);
+/// @param kernel  of the run, whose covariance the functions have.
+RandomFunctionsOptions read_random_functions(const TableReader& functions,
+                                             const KernelOptions& kernel);
 SpectrumTable read_spectrum(const TableReader& spectrum);
 /// @param output_file  of --output, relative to the working directory, instead of output.file.
 OutputOptions read_output(const TableReader& output, const std::string& folder,

@@ -37,43 +37,6 @@ bool ascends(const std::vector<double>& times) {
   return true;
 }
 
-std::optional<TimeGrid> read_grid(const TableReader& times) {
-  const auto start = times.real("start", 0.0);
-  const auto stop = times.real("stop", 0.0);
-  const auto count = times.integer("count", 1, kMostTimes);
-  const auto spacing = times.has("spacing") ? times.choice("spacing", kSpacings) : Spacing::log;
-  for (const char* key : {"start", "stop", "count"}) {
-    if (!times.has(key)) {
-      times.require(key);
-    }
-  }
-  if (!start || !stop || !count || !spacing) {
-    return std::nullopt;
-  }
-  const TimeGrid grid{*start, *stop, *count, *spacing};
-  if (grid.spacing == Spacing::log && grid.start == 0.0) {
-    times.reject("start");
-    return std::nullopt;
-  }
-  if (grid.count == 1 && grid.stop != grid.start) {
-    times.complain("count",
-                   "one time cannot reach from start to stop; allowed: at least 2, or "
-                   "stop = start");
-    return std::nullopt;
-  }
-  if (grid.count > 1 && !(grid.start < grid.stop)) {
-    times.reject("stop");
-    return std::nullopt;
-  }
-  if (!ascends(grid_times(grid))) {
-    times.complain("count",
-                   "so many times between start and stop are too close for doubles to "
-                   "tell them apart; allowed: fewer");
-    return std::nullopt;
-  }
-  return grid;
-}
-
 std::vector<double> read_list(const TableReader& table, std::string_view key,
                               const toml::array& list, Infinity infinity) {
   std::vector<double> times;
@@ -98,6 +61,46 @@ std::vector<double> read_list(const TableReader& table, std::string_view key,
 
 }  // namespace
 
+std::optional<TimeGrid> read_grid(const TableReader& table, std::int64_t most,
+                                  std::string_view noun) {
+  const auto start = table.real("start", 0.0);
+  const auto stop = table.real("stop", 0.0);
+  const auto count = table.integer("count", 1, most);
+  const auto spacing = table.has("spacing") ? table.choice("spacing", kSpacings) : Spacing::log;
+  for (const char* key : {"start", "stop", "count"}) {
+    if (!table.has(key)) {
+      table.require(key);
+    }
+  }
+  if (!start || !stop || !count || !spacing) {
+    return std::nullopt;
+  }
+  const TimeGrid grid{*start, *stop, *count, *spacing};
+  if (grid.spacing == Spacing::log && grid.start == 0.0) {
+    table.reject("start");
+    return std::nullopt;
+  }
+  if (grid.count == 1 && grid.stop != grid.start) {
+    table.complain("count",
+                   fmt::format("one {} cannot reach from start to stop; allowed: at least 2, or "
+                               "stop = start",
+                               noun));
+    return std::nullopt;
+  }
+  if (grid.count > 1 && !(grid.start < grid.stop)) {
+    table.reject("stop");
+    return std::nullopt;
+  }
+  if (!ascends(grid_times(grid))) {
+    table.complain("count",
+                   fmt::format("so many {}s between start and stop are too close for doubles to "
+                               "tell them apart; allowed: fewer",
+                               noun));
+    return std::nullopt;
+  }
+  return grid;
+}
+
 Times all_times(const TimeGrid& grid) {
   return {grid_times(grid), grid};
 }
@@ -108,7 +111,7 @@ Times read_times(const TableReader& table, std::string_view key, Infinity infini
     return {read_list(table, key, *list, infinity), std::nullopt};
   }
   if (times->is_table()) {
-    const auto grid = read_grid(table.subtable(key));
+    const auto grid = read_grid(table.subtable(key), kMostTimes, "time");
     return grid ? all_times(*grid) : Times{};
   }
   if (infinity == Infinity::allowed && times->value_exact<std::string>() == "infinity") {

@@ -29,7 +29,8 @@ bool has_test_set(const DataOptions& data) {
                                                : !data.test.inputs.empty());
 }
 
-constexpr std::array kStageTables{"regression", "dynamics", "spectrum", "posterior"};
+constexpr std::array kStageTables{"regression", "dynamics", "spectrum", "posterior",
+                                  "random_functions"};
 constexpr std::array kStudyTables{"network", "experiment"};
 
 /// Tables that have no part in what the configuration is for, and those that are missing.
@@ -144,6 +145,19 @@ void check_together(const RunConfig& run, const TableReader& output, const Table
   }
 }
 
+void check_functions(const RunConfig& run, const TableReader& functions) {
+  if (run.random_functions && !run.regression) {
+    functions.complain("counts",
+                       "the models are compared with the kernel regression of [regression], and "
+                       "that table is missing; add it");
+  }
+  if (run.random_functions && !has_test_set(run.data)) {
+    functions.complain("counts",
+                       "the models are compared at the test points, and [data] has no test set; "
+                       "give data.test, or data.test_size of synthetic data");
+  }
+}
+
 }  // namespace
 
 RunConfig parse_config(const ConfigSource& source) {
@@ -161,6 +175,7 @@ RunConfig parse_config(const ConfigSource& source) {
   const TableReader dynamics = open("dynamics");
   const TableReader posterior = open("posterior");
   const TableReader spectrum = open("spectrum");
+  const TableReader functions = open("random_functions");
   const TableReader network = open("network");
   const TableReader experiment = open("experiment");
   const TableReader output = open("output");
@@ -173,7 +188,9 @@ RunConfig parse_config(const ConfigSource& source) {
   }
   run.kernel = config::read_kernel(kernel);
   if (regression.present()) {
-    run.regression = config::read_regression(regression);
+    auto read = config::read_regression(regression);
+    run.regression = std::move(read.options);
+    grids.ridge = read.grid;
   }
   if (dynamics.present()) {
     auto read = config::read_dynamics(dynamics);
@@ -191,6 +208,9 @@ RunConfig parse_config(const ConfigSource& source) {
     grids.spectrum = read.grid;
     grids.spectrum_ridges = read.ridge_grid;
   }
+  if (functions.present()) {
+    run.random_functions = config::read_random_functions(functions, run.kernel);
+  }
   if (output.present() || source.output_file) {
     run.output = config::read_output(output, folder, source.output_file);
   }
@@ -201,6 +221,7 @@ RunConfig parse_config(const ConfigSource& source) {
   }
   check_purpose(document, source, run.experiment, problems);
   check_together(run, output, posterior);
+  check_functions(run, functions);
   problems.throw_if_any();
   run.effective_toml = config::effective_toml(run, grids);
   return run;

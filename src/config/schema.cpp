@@ -28,6 +28,13 @@ std::vector<KeySpec> data_files() {
           {"targets", kPathText, "file of the targets; csv has none, its targets are columns"}};
 }
 
+std::vector<KeySpec> ridge_grid() {
+  return {{"start", "a finite number >= 0 (> 0 with spacing = \"log\")", "least ridge"},
+          {"stop", "a finite number greater than `start`", "largest ridge"},
+          {"count", "an integer from 1 to 1000", "number of ridges"},
+          {"spacing", one_of(kSpacings), "equal ratios or equal differences"}};
+}
+
 std::vector<KeySpec> time_grid() {
   return {{"start", "a finite number >= 0 (> 0 with spacing = \"log\")", "first time"},
           {"stop", "a finite number greater than `start`", "last time"},
@@ -96,11 +103,17 @@ std::vector<TableSpec> make_schema() {
         {"order", "an integer from 0 to 5", "arccos: n in |x|^n |x'|^n J_n(theta) / pi"},
         {"evaluation", one_of(kEvaluationPaths), "how the kernel is computed"}}},
       {"regression",
-       {{"ridge", "a finite number >= 0", "added to the diagonal of the kernel matrix"},
+       {{"ridge",
+         "a finite number >= 0, a list of 1 to 1000 ascending ones, or { start, stop, count, "
+         "spacing }",
+         "added to the diagonal of the kernel matrix; of several the best is used"},
         {"ridge_scale", one_of(kRidgeScales), "mean_diagonal: ridge times trace(K)/N"},
+        {"select", one_of(kRidgeCriteria), "what the best of several ridges is chosen by"},
+        {"path_method", one_of(kRidgePathMethods), "how several ridges are solved"},
         {"precision", one_of(kPrecisions), "of the kernel matrix and its factor"},
         {"factorization", one_of(kFactorizations), "Cholesky routine"},
         {"solver", one_of(kSolvers), "of the linear system"}}},
+      {"regression.ridge", ridge_grid()},
       {"dynamics",
        {{"times", "a list of ascending finite numbers >= 0, or { start, stop, count, spacing }",
          "when the flow is looked at"},
@@ -134,6 +147,13 @@ std::vector<TableSpec> make_schema() {
         {"samples", "an integer from 0 to 1000000", "sample paths of f_t"},
         {"seed", "an integer >= 0", "of the sample paths"}}},
       {"posterior.times", time_grid()},
+      {"random_functions",
+       {{"counts", "a list of 1 to 1000 ascending integers from 1 to 16777216",
+         "numbers of functions of the models"},
+        {"source", one_of(kFunctionSources), "what the functions are drawn from"},
+        {"width", "an integer from 1 to 16777216", "network: hidden units of each function"},
+        {"draws", "an integer from 1 to 1000", "independent repetitions"},
+        {"seed", "an integer >= 0", "of the functions"}}},
       {"spectrum",
        {{"count", "\"all\" or an integer >= 1", "leading eigenpairs to store"},
         {"vectors", "true | false", "store eigenvectors as well"},

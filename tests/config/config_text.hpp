@@ -187,10 +187,24 @@ inline void expect_same(const RunConfig& a, const RunConfig& b) {
     EXPECT_EQ(a.kernel.named->name, b.kernel.named->name);
     EXPECT_EQ(a.kernel.named->parameters, b.kernel.named->parameters);
   }
+  ASSERT_EQ(a.random_functions.has_value(), b.random_functions.has_value());
+  if (a.random_functions) {
+    EXPECT_EQ(a.random_functions->counts, b.random_functions->counts);
+    EXPECT_EQ(a.random_functions->source, b.random_functions->source);
+    EXPECT_EQ(a.random_functions->width, b.random_functions->width);
+    EXPECT_EQ(a.random_functions->draws, b.random_functions->draws);
+    EXPECT_EQ(a.random_functions->seed, b.random_functions->seed);
+  }
   ASSERT_EQ(a.regression.has_value(), b.regression.has_value());
   if (a.regression) {
     EXPECT_EQ(a.regression->ridge.value, b.regression->ridge.value);
     EXPECT_EQ(a.regression->ridge.scale, b.regression->ridge.scale);
+    ASSERT_EQ(a.regression->path.has_value(), b.regression->path.has_value());
+    if (a.regression->path) {
+      EXPECT_EQ(a.regression->path->ridges, b.regression->path->ridges);
+      EXPECT_EQ(a.regression->path->select, b.regression->path->select);
+      EXPECT_EQ(a.regression->path->method, b.regression->path->method);
+    }
     EXPECT_EQ(a.regression->precision, b.regression->precision);
     EXPECT_EQ(a.regression->factorization, b.regression->factorization);
   }

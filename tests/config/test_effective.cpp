@@ -48,6 +48,20 @@ std::vector<std::string> samples() {
   columns.more =
       "[regression]\nprecision = \"mixed\"\nfactorization = \"lookahead\"\n"
       "[dynamics]\ninitial = \"gaussian_process\"\nmethod = \"auto\"\n[spectrum]\n";
+  ConfigText ridges;
+  ridges.more =
+      "[regression]\nridge = [0, 0.1, 1e5]\nselect = \"likelihood\"\npath_method = \"krylov\"\n";
+  ConfigText functions;
+  functions.data += "test = { inputs = \"a\", targets = \"b\" }\n";
+  functions.kernel = "type = \"nngp\"\ndepth = 2\n";
+  functions.more =
+      "[regression]\n[random_functions]\ncounts = [1, 50, 16777216]\nsource = \"network\"\n"
+      "width = 7\ndraws = 3\nseed = 9\n";
+  ConfigText process;
+  process.data += "test = { inputs = \"a\", targets = \"b\" }\n";
+  process.more = "[regression]\n[random_functions]\ncounts = [5]\n";
+  ConfigText ridge_grid;
+  ridge_grid.more = "[regression]\nridge = { start = 1e-4, stop = 0.7, count = 1000 }\n";
   ConfigText generated;
   generated.data = "format = \"synthetic\"\nkind = \"sphere\"\nsize = 9\ndimension = 4\n";
   generated.kernel = "preset = \"jacot\"\nactivation = { name = \"relu\" }\n";
@@ -80,8 +94,9 @@ std::vector<std::string> samples() {
   steps.more =
       "[dynamics]\noptimizer = \"gradient_descent\"\nsteps = [0, 3, 1000000000]\n"
       "time_unit = \"absolute\"\nlearning_rate = 1e300\nunstable = \"run\"\n";
-  return {files.text(), columns.text(),    generated.text(), cube.text(),  labels.text(),
-          steps.text(), polynomial.text(), laplace.text(),   arccos.text()};
+  return {files.text(),      columns.text(),    generated.text(), cube.text(),   labels.text(),
+          steps.text(),      polynomial.text(), laplace.text(),   arccos.text(), ridges.text(),
+          ridge_grid.text(), functions.text(),  process.text()};
 }
 
 TEST(EffectiveTest, ReadsBackAsTheSameRun) {

@@ -34,6 +34,9 @@ std::string with_line(const KeyCase& key) {
   } else if (key.table == "posterior") {
     config.data += "test = { inputs = \"a\", targets = \"b\" }\n";
     config.more = "[posterior]\n" + line;
+  } else if (key.table == "random_functions") {
+    config.data += "test = { inputs = \"a\", targets = \"b\" }\n";
+    config.more = "[regression]\n[random_functions]\n" + line;
   } else {
     config.more = "[" + key.table + "]\n" + line;
   }
@@ -245,6 +248,21 @@ const KeyCase kImpossible[] = {
     {"kernel", "preset = \"arora\"\nbias_variance = 0.0", "stands beside kernel.preset"},
     {"regression", "ridge = -1.0", "regression.ridge: found -1.0 (float)"},
     {"regression", "ridge = inf", "regression.ridge: found inf (float)"},
+    {"regression", "ridge = []", "regression.ridge: found [] (list)"},
+    {"regression", "ridge = [0.1, -2.0]", "regression.ridge: found -2.0 (float)"},
+    {"regression", "ridge = [1, 0.5]", "regression.ridge: found 0.5 (float)"},
+    {"regression", "ridge = [1, inf]", "regression.ridge: found inf (float)"},
+    {"regression", "ridge = [\"a\"]", "regression.ridge: found"},
+    {"regression", "ridge = { start = -1, stop = 1, count = 3 }",
+     "regression.ridge.start: found -1"},
+    {"regression", "ridge = { start = 0, stop = 1, count = 3 }", "regression.ridge.start: found 0"},
+    {"regression", "ridge = { start = 1, stop = 2, count = 1001 }", "found 1001"},
+    {"regression", "ridge = { start = 1, stop = 2, count = 1 }", "one ridge cannot reach"},
+    {"regression", "ridge = 1\nselect = \"gcv\"", "one ridge leaves nothing to choose"},
+    {"regression", "path_method = \"krylov\"", "one ridge leaves nothing to choose"},
+    {"regression", "ridge = [1, 2]\nselect = \"test\"", "regression.select: found \"test\""},
+    {"regression", "ridge = [1, 2]\nselect = \"leave_one_out\"\npath_method = \"krylov\"",
+     "allowed: \"gcv\" or \"likelihood\""},
     {"dynamics", "times = []", "found a list of 0 times"},
     {"dynamics", "times = [1, 1]", "dynamics.times: found 1 (integer)"},
     {"dynamics", "times = [2, 1]", "dynamics.times: found 1 (integer)"},
@@ -300,6 +318,15 @@ const KeyCase kImpossible[] = {
     {"posterior", "quantiles = [nan]", "posterior.quantiles: found nan (float)"},
     {"posterior", "quantiles = [0.9, 0.1]", "posterior.quantiles: found 0.1"},
     {"posterior", "samples = -1", "posterior.samples: found -1"},
+    {"random_functions", "counts = []", "random_functions.counts: found [] (list)"},
+    {"random_functions", "counts = [10, 10]", "random_functions.counts: found 10 (integer)"},
+    {"random_functions", "counts = [0]", "random_functions.counts: found 0 (integer)"},
+    {"random_functions", "counts = [2.5]", "random_functions.counts: found 2.5 (float)"},
+    {"random_functions", "seed = 1", "random_functions.counts: missing"},
+    {"random_functions", "counts = [2]\ndraws = 0", "random_functions.draws: found 0"},
+    {"random_functions", "counts = [2]\nwidth = 4", "a Gaussian process has no units"},
+    {"random_functions", "counts = [2]\nsource = \"network\"", "kernel.type = \"nngp\" with"},
+    {"random_functions", "counts = [2]\nsource = \"networks\"", "did you mean \"network\"?"},
     {"spectrum", "count = 0", "spectrum.count: found 0"},
     {"spectrum", "method = \"power\"", "spectrum.method: \"power\" finds leading eigenpairs"},
     {"spectrum", "count = \"all\"\nmethod = \"lanczos\"", "spectrum.method: \"lanczos\" finds"},

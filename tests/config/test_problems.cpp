@@ -21,7 +21,8 @@ TEST(ProblemsTest, AreReportedAllAtOnceInTheOrderOfLines) {
       "[output]\n";                      // 14
   const auto problems = problems_of(text, {"parallel.threads=0"});
   const std::vector<std::string> expected = {
-      "/runs/run.toml:2: regression.ridge: found -1 (integer); allowed: a finite number >= 0",
+      "/runs/run.toml:2: regression.ridge: found -1 (integer); allowed: a finite number >= 0, a "
+      "list of 1 to 1000 ascending ones, or { start, stop, count, spacing }",
       "/runs/run.toml:5: data.train.targets: missing; needed: text, a path; ${NAME} and "
       "${NAME:-default} are replaced",
       "/runs/run.toml:8: data.preprocess: found \"spehre\" (string); allowed: a list of "

@@ -21,7 +21,7 @@ ALLOWED = {
     "gram": {"base", "kernel", "dist", "linalg"},
     "spectrum": {"base", "dist", "linalg"},
     "finite": {"base", "kernel", "dist", "linalg"},
-    "regression": {"base", "dist", "linalg"},
+    "regression": {"base", "dist", "linalg", "spectrum"},
     "dynamics": {"base", "dist", "linalg", "spectrum"},
     "experiment": {"base", "kernel", "dist", "io", "linalg", "data", "gram", "finite", "regression", "spectrum", "dynamics"},
     # The configuration fills the option structs of the modules below and calls none of them.

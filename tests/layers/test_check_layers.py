@@ -42,7 +42,7 @@ class CheckLayersTest(unittest.TestCase):
         self.assertEqual(len(self.problems(src__kernel__a='  #  include "ntkflow/dist/x.hpp"\n')), 1)
         self.assertEqual(len(self.problems(src__gram__a="#include <ntkflow/data/x.hpp>\n")), 1)
         self.assertEqual(len(self.problems(src__regression__a="#include <ntkflow/dynamics/x.hpp>\n")), 1)
-        self.assertEqual(len(self.problems(src__regression__a="#include <ntkflow/spectrum/options.hpp>\n")), 1)
+        self.assertEqual(len(self.problems(src__spectrum__a="#include <ntkflow/finite/network.hpp>\n")), 1)
         self.assertEqual(len(self.problems(src__dynamics__a="#include <ntkflow/gram/x.hpp>\n")), 1)
 
     def test_allows_one_header_of_a_module_without_the_rest(self):

@@ -66,6 +66,59 @@ class DrawnDataTest(support.Case):
         np.testing.assert_array_equal(line(figure, "test"), [[1, 10, 100], [3.0, 1.0, np.nan]])
         self.assertEqual(set(line(figure, "best s = 10")[0]), {10.0})
         self.assertEqual(figure.axes[0].get_xlabel(), "steps s")
+    def test_ridge_path(self):
+        ridge = np.array([0.0, 0.01, 0.1, 1.0])
+        curves = {"train_mse": ridge**2, "test_mse": 0.3 + ridge, "gcv": 0.2 + ridge}
+        likelihood, error = -np.square(ridge - 0.1), np.full(4, 0.01)
+        file = self.result(
+            ridge_path__ridge=ridge,
+            ridge_path__leave_one_out_mse=np.array([np.nan, 0.4, 0.3, 0.5]),
+            ridge_path__log_marginal_likelihood=likelihood,
+            ridge_path__log_marginal_likelihood_standard_error=error,
+            **{"ridge_path__" + name: values for name, values in curves.items()},
+        )
+        with support.h5py.File(file, "a") as opened:
+            opened["ridge_path"].attrs.update({"selected_ridge": 0.1, "selected_by": "leave_one_out"})
+        with Result(file) as result:
+            figure = FIGURES["ridge-path"](result)
+        for label, name in (("training", "train_mse"), ("test", "test_mse"), ("GCV", "gcv")):
+            np.testing.assert_array_equal(line(figure, label), [ridge, curves[name]])
+        np.testing.assert_array_equal(line(figure, "log marginal likelihood"), [ridge, likelihood])
+        for axes in figure.axes:
+            (marked,) = [found for found in axes.get_lines() if found.get_label() == "best by leave-one-out: 0.1"]
+            self.assertEqual(set(marked.get_xdata()), {0.1})
+        low, _ = figure.axes[0].get_ylim()
+        self.assertGreater(low, 1e-4)  # the training error may fall further
+        (path,) = self.draw(file, "ridge-path")
+        self.assert_is_picture(path)
+        (svg,) = self.draw(file, "ridge-path", kind="svg")
+        self.assertIn("best by leave-one-out: 0.1", self.texts(svg))
+
+    def test_random_functions(self):
+        count = np.array([10, 100, 1000])
+        error = np.outer(count**-0.5, [1.0, 4.0])
+        file = self.result(
+            random_functions__count=count,
+            random_functions__relative_error=error,
+            random_functions__test_mse=0.1 + error,
+            data__train_index=np.arange(50),
+        )
+        with support.h5py.File(file, "a") as opened:
+            opened["random_functions"].attrs.update({"slope": -0.5, "slope_from": 100})
+            opened.create_group("regression").attrs["test_mse"] = 0.1
+        with Result(file) as result:
+            figure = FIGURES["random-functions"](result)
+        left, right = figure.axes
+        lines = {found.get_label(): np.array(found.get_data()) for found in left.get_lines()}
+        np.testing.assert_allclose(lines["mean of the draws"], [count, 2 * count**-0.5])
+        np.testing.assert_allclose(lines["each draw"][1], error.ravel())
+        np.testing.assert_allclose(lines["P^(−0.5)"], [count[1:], 2 * count[1:] ** -0.5])
+        self.assertEqual(set(lines["P = N"][0]), {50})
+        self.assertEqual(set(line(figure, "kernel regression")[1]), {0.1})
+        (path,) = self.draw(file, "random-functions")
+        self.assert_is_picture(path)
+        (svg,) = self.draw(file, "random-functions", kind="svg")
+        self.assertIn("number of functions P", self.texts(svg))
 
     def losses(self, train_mse: float, test_mse: float) -> Figure:
         """Of two curves that end at 0.01 and 0.1, with one output."""

@@ -45,6 +45,7 @@ struct RunConfig {
   std::optional<RegressionOptions> regression;
   std::optional<DynamicsOptions> dynamics;
   std::optional<PosteriorOptions> posterior;
+  std::optional<RandomFunctionsOptions> random_functions;
   std::optional<SpectrumOptions> spectrum;
   std::optional<ExperimentOptions> experiment;  ///< exactly with ConfigPurpose::experiment
   OutputOptions output;

@@ -17,7 +17,9 @@ from .components import draw_principal_components
 from .confusion import draw_confusion
 from .curves import draw_accuracies, draw_losses
 from .posterior import draw_posterior, draw_predictions
+from .random_functions import draw_random_functions
 from .results import NotDrawn, Result, ResultError
+from .ridge_path import draw_ridge_path
 from .samples import draw_samples
 from .scaling import draw_width_scaling
 from .spectrum import draw_spectrum
@@ -25,7 +27,9 @@ from .spectrum import draw_spectrum
 FIGURES: dict[str, Callable[[Result], Figure | None]] = {
     "losses": draw_losses,
     "accuracies": draw_accuracies,
+    "ridge-path": draw_ridge_path,
     "spectrum": draw_spectrum,
+    "random-functions": draw_random_functions,
     "predictions": draw_predictions,
     "posterior": draw_posterior,
     "confusion": draw_confusion,

@@ -1,0 +1,130 @@
+"""Linear models of random functions beside kernel regression, as a user sees them."""
+
+import unittest
+
+import h5py
+import numpy as np
+
+from support import Case
+
+USAGE = 2
+DATA = (
+    'format = "synthetic"\nkind = "sphere"\nsize = 60\ntest_size = 40\ndimension = 5\ntarget = "x1*x2, x3"\n'
+    'targets = { encoding = "raw" }\n'
+)
+NNGP = 'type = "nngp"\ndepth = 2\n'
+COUNTS = "counts = [20, 60, 120, 480, 1920]\n"
+
+
+class RandomFunctionsTest(Case):
+    def models_of(self, functions=COUNTS, ranks=None, **tables):
+        """What a run leaves in /random_functions."""
+        tables = {"data": DATA, "regression": "ridge = 0.1\n", **tables}
+        ran = self.run_ok(["run", self.config(random_functions=functions, **tables), "--overwrite"], ranks)
+        with h5py.File(self.folder / "out.h5") as file:
+            result = {name: file["random_functions"][name][...] for name in file["random_functions"]}
+            result["attributes"] = dict(file["random_functions"].attrs)
+            result["exact"] = file["regression/test_prediction"][...]
+            result["exact_mse"] = file["regression"].attrs["test_mse"]
+            result["timing"] = dict(file["timing"].attrs)
+        result["out"] = ran.out
+        return result
+
+    def test_error_falls_with_the_root_of_the_number(self):
+        for keys, kernel in (
+            ("", "depth = 3\n"),
+            ("", NNGP),
+            ('source = "network"\n', NNGP),
+            ('source = "network"\nwidth = 20\n', NNGP),
+        ):
+            with self.subTest(keys=keys, kernel=kernel):
+                result = self.models_of(COUNTS + keys, kernel=kernel)
+                attributes = result["attributes"]
+                self.assertEqual(attributes["slope_from"], 60)
+                self.assertLess(abs(attributes["slope"] + 0.5), 0.1)
+                self.assertLess(attributes["slope_standard_error"], 0.05)
+                self.assertEqual(result["error"].shape, (5, 5))
+                self.assertLess(result["relative_error"][-1].max(), 0.12)
+                self.assertGreater(result["relative_error"][0].min(), 0.1)
+                np.testing.assert_allclose(
+                    result["relative_error"],
+                    result["error"] / np.sqrt(np.mean(result["exact"] ** 2)),
+                    rtol=1e-12,
+                )
+                # |sqrt(mse) - sqrt(exact mse)| <= distance of the predictions.
+                distance = np.abs(np.sqrt(result["test_mse"]) - np.sqrt(result["exact_mse"]))
+                self.assertTrue((distance <= result["error"] * (1 + 1e-9)).all())
+
+    def test_functions_are_nested_and_the_same_on_any_ranks(self):
+        for keys, kernel in (("", "depth = 3\n"), ('source = "network"\n', NNGP)):
+            one = self.models_of(COUNTS + keys, kernel=kernel)
+            two = self.models_of(COUNTS + keys, ranks=2, kernel=kernel)
+            np.testing.assert_allclose(two["error"], one["error"], rtol=1e-9)
+            part = self.models_of("counts = [60]\ndraws = 2\n" + keys, kernel=kernel)
+            np.testing.assert_allclose(part["error"][0], one["error"][1, :2], rtol=1e-9)
+            self.assertNotIn("slope", part["attributes"])
+            other = self.models_of("counts = [60]\nseed = 1\n" + keys, kernel=kernel)
+            self.assertGreater(np.abs(other["error"][0] - one["error"][1]).min(), 1e-6)
+
+    def test_no_ridge_interpolates_from_as_many_functions_on(self):
+        result = self.models_of("counts = [30, 60, 200]\ndraws = 2\n", regression="")
+        self.assertGreater(result["train_mse"][0].min(), 1e-4)
+        self.assertLess(result["train_mse"][2].max(), 1e-12)
+        self.assertTrue(np.isfinite(result["test_mse"]).all())
+        # The peak where they are as many.
+        self.assertTrue((result["test_mse"][1] > result["test_mse"][2]).all())
+
+    def test_classes_and_initial_function(self):
+        result = self.models_of(
+            "counts = [50]\ndraws = 1\n",
+            data='format = "idx"\ntrain = { inputs = "train-x.gz", targets = "train-y.gz" }\n'
+            'test = { inputs = "test-x", targets = "test-y" }\npreprocess = ["unit_interval", "sphere"]\n',
+            dynamics='initial = "gaussian_process"\ntimes = [1]\n',
+        )
+        self.assertEqual(result["test_accuracy"].shape, (1, 1))
+        self.assertNotIn("slope_standard_error", result["attributes"])
+
+    def test_smooth_kernels_are_drawn_with_jitter(self):
+        kernel = 'activation = "erf"\n'
+        data = 'format = "synthetic"\nkind = "circle"\nsize = 60\ntest_size = 40\ntarget = "x1*x2"\n'
+        result = self.models_of("counts = [50]\n", kernel=kernel, data=data)
+        self.assertGreater(result["attributes"]["jitter"], 0.0)
+        self.assertIn("singular to rounding", result["out"])
+
+    def test_refusals(self):
+        idx_data = 'format = "idx"\ntrain = { inputs = "train-x.gz", targets = "train-y.gz" }\n'
+        networks = 'counts = [5]\nsource = "network"\n'
+        for tables, word in (
+            ({"data": idx_data}, "no test set"),
+            ({"regression": None}, "[regression]"),
+            ({"random_functions": networks}, 'kernel.type = "nngp"'),
+            ({"random_functions": networks, "kernel": 'type = "nngp"\n'}, "kernel.depth = 2"),
+        ):
+            with self.subTest(word=word):
+                config = self.config(**{"random_functions": "counts = [5]\n", **tables})
+                self.assert_refused(["run", config], USAGE, "case.toml:", word)
+
+    def test_memory_stays_within_the_plan(self):
+        data = DATA.replace("size = 60", "size = 800").replace("test_size = 40", "test_size = 400")
+        functions = "counts = [4000]\ndraws = 1\n"
+        for keys, kernel, regression in (
+            ("", "depth = 3\n", ""),
+            ('source = "network"\n', NNGP, "ridge = 0.1\n"),
+        ):
+            result = self.models_of(functions + keys, data=data, kernel=kernel, regression=regression)
+            timing = result["timing"]
+            self.assertLess(timing["peak_resident_bytes"], 1.15 * timing["planned_bytes"])
+            self.assertGreater(timing["peak_resident_bytes"], 0.6 * timing["planned_bytes"])
+
+    def test_plan_and_show(self):
+        planned = self.run_ok(["plan", self.config(random_functions=COUNTS)]).out
+        for word in ("functions at all points", "covariance of all points", "random functions"):
+            self.assertIn(word, planned)
+        self.models_of()
+        shown = self.run_ok(["show", self.folder / "out.h5"]).out
+        for word in ("random_functions", "slope_standard_error", "relative error"):
+            self.assertIn(word, shown)
+
+
+if __name__ == "__main__":
+    unittest.main()
