@@ -11,6 +11,7 @@ namespace ntkflow::config {
 
 namespace {
 
+constexpr const char* kPositiveText = "a list of 1 to 1000 ascending finite numbers > 0";
 constexpr const char* kPathText = "text, a path; ${NAME} and ${NAME:-default} are replaced";
 
 template <class Enum, std::size_t size>
@@ -125,7 +126,18 @@ std::vector<TableSpec> make_schema() {
          "gaussian-limit: of the limiting Gaussian"},
         {"component", "an integer >= 1", "principal-components: the one that is learned"},
         {"amplitude", "a finite number other than 0",
-         "principal-components: of the target along it"}}},
+         "principal-components: of the target along it"},
+        {"features", kPositiveText,
+         "descent: numbers of random features as multiples of the training samples"},
+        {"ridge", kPositiveText,
+         "descent: of regression, over the mean diagonal of the limiting kernel"},
+        {"noise", "a finite number >= 0",
+         "descent: standard deviation of noise on the training targets"},
+        {"epsilons", kPositiveText, "finite-width-bound: distances from the limiting kernel"},
+        {"confidence", "a number inside (0, 1)",
+         "finite-width-bound: fraction of networks that are to be as near"},
+        {"separations", "a list of 1 to 1000 ascending numbers inside (0, pi)",
+         "finite-width-bound: angles between the first two samples"}}},
       {"experiment.kernels",
        {{"activation", activation_choices(), "as in [kernel]"},
         {"weight_variance", "a finite number > 0", "sigma_w^2"},
