@@ -193,7 +193,16 @@ void add_features(const StudyProblem& problem, const Limits& limits,
   result.axes.push_back({count_axis, "random features P", counts});
   result.axes.push_back(
       {ridge_axis, "ridge over the mean diagonal of the limiting kernel", options.ridges});
-  result.attributes.push_back({count_axis, "train_size", n});
+  std::vector<double> per_sample;
+  for (const std::int64_t count : counts) {
+    per_sample.push_back(static_cast<double>(count) / static_cast<double>(n));
+  }
+  result.data.push_back({{"/experiment/features_per_sample",
+                          "random features over training samples, P / N",
+                          "1",
+                          {std::ssize(counts)},
+                          {count_axis}},
+                         std::move(per_sample)});
   std::vector<double> all;
   std::vector<double> means;
   std::vector<double> errors;

@@ -31,10 +31,13 @@ Matrix<double> regress_on_features(const Matrix<double>& train, const Matrix<dou
 ///     dridge.
 ///
 /// So the mean is regression with the kernel itself and a larger ridge e, and the variance diverges
-/// with e' at P = N where the ridge is zero. Exact as N and P grow. Ref: Jacot, Simsek, Spadaro,
-/// Hongler, Gabriel (2020), theorem 4.1, proposition 4.2 and theorem 5.1, whose lower bound of the
-/// variance is this at ridge 0; beyond, f(x) given the features of X is normal with the mean
-/// k(x, X) K^-1 f(X), and moments of f(X) come from products of two resolvents.
+/// with e' at P = N where the ridge is zero. Exact as N and P grow together. Ref: Jacot, Simsek,
+/// Spadaro, Hongler, Gabriel (2020), sections 4 (the mean and e) and 5 (the variance and e'). The
+/// variance in full: given the features of X, f(x) is normal with the mean k(x, X) K^-1 f(X) and
+/// the variance |theta|^2 / P (k(x, x) - k(x, X) K^-1 k(X, x)); then with H = (phi(X)' phi(X) +
+/// ridge)^-1 and D = e' / P (tr of a matrix A with G K G), ridge^2 E H A H = e^2 (G A G + D G K G)
+/// for A = K^-1 k(X, x) k(x, X) K^-1, and E |theta|^2 = e' y' K G^2 y, the derivative of
+/// ridge E y' H y = e y' G y.
 class GaussianFeatures {
  public:
   /// @param train  K, [N x N];  @param cross  k(X, test), [N x M];  @param diagonal  M values

@@ -44,7 +44,7 @@ double arora_width(int layers, double epsilon, double failure);
 
 /// (N / l)^2 log(N / failure) for the smallest eigenvalue to be 3/4 of the limit's at the start,
 /// and N^6 / (l^4 failure^3) for training to converge, both with the constant 1 in place of unknown
-/// ones. Du, Zhai, Poczos, Singh (2019), lemma 3.1 and theorem 3.2. Local.
+/// ones. Du, Zhai, Poczos, Singh (2019), section 3. Local.
 /// @param least  l, the smallest eigenvalue of the limiting kernel over the mean of its diagonal
 double du_start_width(std::int64_t samples, double least, double failure);
 double du_training_width(std::int64_t samples, double least, double failure);
