@@ -146,6 +146,7 @@ TEST(FiniteWidthBoundTest, NumbersBeyondThePrecisionAreAnError) {
 
 TEST(FiniteWidthBoundTest, ASingularLimitIsAnError) {
   StudyProblem problem = width_problem();
+  problem.x = normal_samples(4, 6, 0);
   problem.architecture = {2, {"identity", {}}, 1.0, 0.0, FirstLayer::plain};
   EXPECT_THROW(run_study(Communicator::world(), problem, silent_monitor()), NumericalError);
 }
