@@ -21,7 +21,7 @@ TINY = {
         "gaussian-limit": ["experiment.points=5", "experiment.quantiles=[0.25,0.5]"],
         "principal-components": ["data.train_size=20"],
         "width-scaling": ["data.size=6", "data.test_size=7"],
-        "descent": ["data.size=6", "data.test_size=7", "experiment.features=[0.5,1,2]"],
+        "descent": ["data.size=6", "data.test_size=7", "experiment.features=[0.5,1,2]", "network.learning_rate=0.5"],
     }.items()
 }
 SHAPES = {

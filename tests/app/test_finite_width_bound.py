@@ -33,7 +33,7 @@ class FiniteWidthBoundTest(Case):
                 self.assertNotIn("steps", file["network"].attrs)
                 self.assertNotIn("diverged_at", file["network"])
                 self.assertEqual(group["epsilon"].attrs["confidence"], 0.9)
-                self.assertEqual(group["separation"].attrs["units"], b"rad")
+                self.assertEqual(group["separation"].attrs["units"], "rad")
         for name, value in found[0].items():
             self.assertTrue(np.isfinite(value).all(), name)
             for other in found[1:]:
@@ -52,17 +52,17 @@ class FiniteWidthBoundTest(Case):
             self.assertEqual(list(data.width), WIDTHS)
 
     def test_refusals(self):
-        for setting, word in (
+        for setting, *more, word in (
             ("network.steps=3", "does not train"),
             ("network.widths=[8,16]", "at least three"),
             ("experiment.confidence=1.0", "experiment.confidence"),
             ("experiment.epsilons=[0.0]", "experiment.epsilons"),
             ("experiment.noise=0.1", "no use for this key"),
             ("data.size=1", "at least 2 samples"),
-            ("data.dimension=1", "2 inputs"),
+            ("data.dimension=1", 'data.target="x1"', "2 inputs"),
         ):
             with self.subTest(setting=setting):
-                self.assert_refused(self.arguments(setting), USAGE, word, ranks=None)
+                self.assert_refused(self.arguments(setting, *more), USAGE, word, ranks=None)
         self.assert_refused(self.arguments('kernel.activation="identity"', "data.size=12"), NUMERICAL, "singular")
         self.assert_refused(self.arguments("network.widths=[8,16,1000000]", "kernel.depth=3"), RESOURCES, "take widths")
 
