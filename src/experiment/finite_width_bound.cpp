@@ -219,8 +219,9 @@ void add_deviations(const StudyProblem& problem, const Limit& limit, const Measu
                            : 0.0);
     }
     by_epsilon(name + "_width",
-               "smallest width at which a fraction `confidence` of networks is within epsilon; 0: "
-               "wider than all",
+               "smallest width at which a fraction `confidence` of networks is within epsilon, the "
+               "narrowest "
+               "where it is so at all; 0: wider than all",
                needed);
     by_epsilon(name + "_fitted_width", "the same on the fitted power of epsilon; 0: no fit",
                std::move(fitted));
@@ -336,7 +337,7 @@ void add_eigenvalues(const StudyProblem& problem, const Limit& limit, const Meas
                 relative);
   by_separation("/experiment/eigenvalue_width",
                 "smallest width at which a fraction `confidence` of networks keeps 3/4 of "
-                "lambda_0; 0: wider than all",
+                "lambda_0, the narrowest where it is so at all; 0: wider than all",
                 needed);
   by_separation("/experiment/du_start_width",
                 "(N / lambda_0)^2 log(N / failure): its constant, not known, taken as 1",

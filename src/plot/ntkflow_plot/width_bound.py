@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -45,7 +46,8 @@ def draw_widths(axes: Axes, result: Result, over: str, names: tuple[tuple[str, s
         if not result.has(f"/experiment/{name}"):
             continue
         width = result.array(f"/experiment/{name}", axes=1)
-        found = width > 0
+        order = np.argsort(x)
+        found = order[width[order] > 0]
         colour, dashes, marker = style.series(i)
         axes.plot(x[found], width[found], color=colour, linestyle=dashes, marker=marker, label=label)
     style.log_scale(axes.xaxis, axes.yaxis)
