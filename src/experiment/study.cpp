@@ -269,9 +269,10 @@ std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& a
     return bounded(rough);
   }
   const TangentSizes tangents = tangent_sizes(options, shape);
-  constexpr std::int64_t kEvaluated = 512;  // samples that Network::evaluate takes at once
+  // Samples that Network::evaluate takes at once; tangents alone do without.
+  const std::int64_t evaluated = options.study == Study::finite_width_bound ? 0 : 512;
   // Kernel, its eigenvectors and the eigensolver's workspace; inputs in both precisions.
-  return 2 * kEvaluated * widest.width * real +
+  return 2 * evaluated * widest.width * real +
          training_bytes(architecture, widest, needs(options.study).training ? n : 0,
                         tangents.samples, tangents.kernel_values, real,
                         training_options(options.network).integrator) +
