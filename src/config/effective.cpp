@@ -299,6 +299,16 @@ void write_experiment(Writer& out, const ExperimentOptions& experiment) {
     out.value("component", experiment.component);
     out.value("amplitude", experiment.amplitude);
   }
+  if (experiment.study == Study::descent) {
+    out.raw("features", toml_list(experiment.descent.features));
+    out.raw("ridge", toml_list(experiment.descent.ridges));
+    out.value("noise", experiment.descent.noise);
+  }
+  if (experiment.study == Study::finite_width_bound) {
+    out.raw("epsilons", toml_list(experiment.width_bound.epsilons));
+    out.value("confidence", experiment.width_bound.confidence);
+    out.raw("separations", toml_list(experiment.width_bound.separations));
+  }
 }
 
 void write_output(Writer& out, const OutputOptions& output) {

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <numbers>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@ namespace {
 constexpr std::int64_t kMostUnits = std::int64_t{1} << 24;
 constexpr std::int64_t kMostDraws = 1'000'000;
 constexpr std::int64_t kMostPoints = 100'000;
+constexpr std::size_t kMostListed = 1'000;
 
 NetworkOptions read_network(const TableReader& network, bool trains) {
   NetworkOptions options;
@@ -52,6 +54,36 @@ NetworkOptions read_network(const TableReader& network, bool trains) {
   return options;
 }
 
+/// A list at a key, ascending, of numbers inside (0, most).
+std::vector<double> read_positive(const TableReader& experiment, const char* key,
+                                  std::vector<double> fallback,
+                                  double most = std::numeric_limits<double>::infinity()) {
+  return experiment.has(key)
+             ? read_ascending<double>(experiment, key, {1, kMostListed},
+                                      [most](double value) { return value > 0.0 && value < most; })
+             : std::move(fallback);
+}
+
+DescentOptions read_descent(const TableReader& experiment) {
+  DescentOptions options;
+  options.features = read_positive(experiment, "features", options.features);
+  options.ridges = read_positive(experiment, "ridge", options.ridges);
+  options.noise = experiment.real("noise", 0.0).value_or(options.noise);
+  return options;
+}
+
+FiniteWidthOptions read_finite_width(const TableReader& experiment) {
+  FiniteWidthOptions options;
+  options.epsilons = read_positive(experiment, "epsilons", options.epsilons);
+  options.confidence = experiment.real("confidence").value_or(options.confidence);
+  if (!(options.confidence > 0.0 && options.confidence < 1.0)) {
+    experiment.reject("confidence");
+  }
+  options.separations =
+      read_positive(experiment, "separations", options.separations, std::numbers::pi);
+  return options;
+}
+
 /// Keys that some studies alone have a use for.
 struct StudyKey {
   const char* key;
@@ -63,6 +95,12 @@ constexpr StudyKey kStudyKeys[] = {
     {"quantiles", [](Study study) { return study == Study::gaussian_limit; }},
     {"component", [](Study study) { return study == Study::principal_components; }},
     {"amplitude", [](Study study) { return study == Study::principal_components; }},
+    {"features", [](Study study) { return study == Study::descent; }},
+    {"ridge", [](Study study) { return study == Study::descent; }},
+    {"noise", [](Study study) { return study == Study::descent; }},
+    {"epsilons", [](Study study) { return study == Study::finite_width_bound; }},
+    {"confidence", [](Study study) { return study == Study::finite_width_bound; }},
+    {"separations", [](Study study) { return study == Study::finite_width_bound; }},
 };
 
 }  // namespace
@@ -107,6 +145,8 @@ ExperimentOptions read_experiment(const TableReader& network, const TableReader&
   if (options.amplitude == 0.0) {
     experiment.reject("amplitude");
   }
+  options.descent = read_descent(experiment);
+  options.width_bound = read_finite_width(experiment);
   return options;
 }
 

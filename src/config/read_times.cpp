@@ -129,7 +129,7 @@ Times read_positive(const TableReader& table, std::string_view key) {
         std::nullopt};
   }
   const TableReader keys = table.subtable(key);
-  const auto grid = read_grid(keys);
+  const auto grid = read_grid(keys, kMostTimes, "value");
   if (grid && grid->start == 0.0) {
     keys.reject("start");
     return {};

@@ -11,6 +11,7 @@ namespace ntkflow::config {
 
 namespace {
 
+constexpr const char* kPositiveText = "a list of 1 to 1000 ascending finite numbers > 0";
 constexpr const char* kPathText = "text, a path; ${NAME} and ${NAME:-default} are replaced";
 
 template <class Enum, std::size_t size>
@@ -49,7 +50,7 @@ std::vector<KeySpec> step_grid() {
           {"spacing", one_of(kSpacings), "equal ratios or equal differences"}};
 }
 
-std::vector<KeySpec> ridge_grid() {
+std::vector<KeySpec> positive_ridge_grid() {
   return {{"start", "a finite number > 0", "first ridge"},
           {"stop", "a finite number greater than `start`", "last ridge"},
           {"count", "an integer from 1 to 100000", "number of ridges"},
@@ -173,7 +174,7 @@ std::vector<TableSpec> make_schema() {
          "of these steps, a multiple of 1/lambda_max(K/N)"},
         {"projections", "an integer >= 0", "components of kernel PCA to project samples on"},
         {"centre", "true | false", "kernel PCA of features with their mean taken off"}}},
-      {"spectrum.effective_dimension", ridge_grid()},
+      {"spectrum.effective_dimension", positive_ridge_grid()},
       {"spectrum.times", time_grid()},
       {"network",
        {{"widths", "a list of ascending integers >= 1", "units of a hidden layer"},
@@ -193,7 +194,18 @@ std::vector<TableSpec> make_schema() {
          "gaussian-limit: of the limiting Gaussian"},
         {"component", "an integer >= 1", "principal-components: the one that is learned"},
         {"amplitude", "a finite number other than 0",
-         "principal-components: of the target along it"}}},
+         "principal-components: of the target along it"},
+        {"features", kPositiveText,
+         "descent: numbers of random features as multiples of the training samples"},
+        {"ridge", kPositiveText,
+         "descent: of regression, over the mean diagonal of the limiting kernel"},
+        {"noise", "a finite number >= 0",
+         "descent: standard deviation of noise on the training targets"},
+        {"epsilons", kPositiveText, "finite-width-bound: distances from the limiting kernel"},
+        {"confidence", "a number inside (0, 1)",
+         "finite-width-bound: fraction of networks that are to be as near"},
+        {"separations", "a list of 1 to 1000 ascending numbers inside (0, pi)",
+         "finite-width-bound: angles between the first two samples"}}},
       {"experiment.kernels",
        {{"activation", activation_choices(), "as in [kernel]"},
         {"weight_variance", "a finite number > 0", "sigma_w^2"},

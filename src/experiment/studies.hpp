@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <ntkflow/base/error.hpp>
+#include <ntkflow/dynamics/local_flow.hpp>
 
 #include "ensemble.hpp"
 
@@ -85,6 +86,16 @@ TrainingOutcome train_draw(Network<Real>& network, const StudyProblem& problem,
   diverged.of(draw)[0] = static_cast<double>(outcome.diverged_at + 1);
   return outcome;
 }
+
+/// Throws NumericalError where one of the values, named `what`, is not finite. Local.
+void require_finite(const Matrix<double>& values, const std::string& what);
+
+/// What the study's training makes of a network under a kernel that does not move: f_0 at the test
+/// points plus kappa^T phi(K) (y - f_0). Local. [M x 1]
+/// @param kernel  K, as LocalFlow has it;  @param cross  kappa, [N x M];  @param y  [N x 1]
+Matrix<double> trained_under(const LocalFlow& kernel, const Matrix<double>& cross,
+                             const NetworkOptions& options, const Matrix<double>& y,
+                             const Matrix<double>& f0_train, const Matrix<double>& f0_test);
 
 /// first, first + 1, ..., `count` of them. Local.
 std::vector<std::int64_t> numbers(std::int64_t first, std::int64_t count);

@@ -7,8 +7,10 @@
 
 #include <ntkflow/base/error.hpp>
 #include <ntkflow/dynamics/local_flow.hpp>
+#include <ntkflow/linalg/local.hpp>
 
 #include "limiting_kernel.hpp"
+#include "random_features.hpp"
 #include "studies.hpp"
 
 namespace ntkflow {
@@ -82,9 +84,52 @@ TangentSizes tangent_sizes(const ExperimentOptions& options, const DataShape& sh
       return {options.points + 1, options.points};
     case Study::width_scaling:
       return {std::max(2 * n, n + shape.test_size), std::max(3 * n * n, n * (n + shape.test_size))};
+    case Study::finite_width_bound: {
+      const std::int64_t all = n + std::ssize(options.width_bound.separations);
+      return {all, all * all};
+    }
+    case Study::descent:
+      return {std::max(n, shape.test_size), 0};
     default:
       return {};
   }
+}
+
+/// Floating-point operations of a network's tangents and of their kernel.
+double tangent_flop(const Architecture& architecture, const NetworkShape& shape,
+                    const TangentSizes& sizes) {
+  double parameters = 0.0;
+  double units = 0.0;
+  for (int layer = 0; layer < architecture.depth; ++layer) {
+    const auto fan_in = static_cast<double>(layer == 0 ? shape.inputs : shape.width);
+    const auto fan_out =
+        static_cast<double>(layer == architecture.depth - 1 ? shape.outputs : shape.width);
+    parameters += fan_in * fan_out;
+    units += fan_in + fan_out;
+  }
+  return 4.0 * parameters * static_cast<double>(sizes.samples) +
+         2.0 * units * static_cast<double>(sizes.kernel_values);
+}
+
+/// Units of a hidden layer at most: those of the widest network, or of random features.
+std::int64_t widest_layer(const ExperimentOptions& options, const DataShape& shape) {
+  const std::int64_t widest = options.network.widths.back();
+  return options.study == Study::descent
+             ? std::max(widest, feature_counts(options.descent.features, shape.train_size).back())
+             : widest;
+}
+
+/// Values in double of the widest random features and of what is solved with them.
+double feature_values(const ExperimentOptions& options, const DataShape& shape) {
+  if (options.study != Study::descent) {
+    return 0.0;
+  }
+  const auto n = static_cast<double>(shape.train_size);
+  const auto p = static_cast<double>(widest_layer(options, shape)) + 1.0;
+  const auto ridges = static_cast<double>(std::ssize(options.descent.ridges));
+  return p * (n + static_cast<double>(shape.test_size) + ridges) +
+         4.0 * std::min(n, p) * std::min(n, p) +
+         2.0 * n * (n + static_cast<double>(shape.test_size));
 }
 
 /// Numbers that a study records of each network.
@@ -95,6 +140,8 @@ double values_per_network(const ExperimentOptions& options) {
       return 2.0 * static_cast<double>(options.points) + 1.0;
     case Study::principal_components:
       return 2.0 * (static_cast<double>(options.network.steps) + 1.0) + 1.0;
+    case Study::finite_width_bound:
+      return 2.0 + static_cast<double>(std::ssize(options.width_bound.separations));
     default:
       return 6.0;
   }
@@ -102,9 +149,19 @@ double values_per_network(const ExperimentOptions& options) {
 
 /// Numbers that a study records of all networks.
 double recorded_values(const ExperimentOptions& options) {
+  const auto draws = static_cast<double>(options.network.draws);
+  const double of_features = options.study == Study::descent
+                                 ? static_cast<double>(std::ssize(options.descent.features)) *
+                                       static_cast<double>(std::ssize(options.descent.ridges)) *
+                                       (draws + 4.0)
+                                 : 0.0;
   return values_per_network(options) * static_cast<double>(std::ssize(options.network.widths)) *
-         static_cast<double>(options.network.draws);
+             draws +
+         of_features;
 }
+
+/// The widths of networks that have numbers of their own.
+constexpr double kMostFeatures = 0x1p24;
 
 /// More than any machine has; beyond, sums of sizes would overflow.
 constexpr double kNoMachine = 0x1p56;
@@ -115,15 +172,22 @@ std::int64_t bounded(double bytes) {
                             : std::numeric_limits<std::int64_t>::max();
 }
 
+bool is_finite(double value) {
+  return std::isfinite(value);
+}
+
+NumericalError beyond_precision(const std::string& what) {
+  return NumericalError("numbers of " + what +
+                        " are beyond the range of the networks' precision; reduce "
+                        "kernel.weight_variance or kernel.depth, or set network.precision = "
+                        "\"double\"");
+}
+
 /// Throws NumericalError where anything that is to be written is not finite.
 void check_finite(const StudyResult& result) {
-  const auto is_finite = [](double value) { return std::isfinite(value); };
   for (const StudyData& data : result.data) {
     if (!std::all_of(data.values.begin(), data.values.end(), is_finite)) {
-      throw NumericalError("numbers of " + data.info.path +
-                           " are beyond the range of the networks' precision; reduce "
-                           "kernel.weight_variance or kernel.depth, or set network.precision = "
-                           "\"double\"");
+      throw beyond_precision(data.info.path);
     }
   }
   for (const Claim& claim : result.claims) {
@@ -152,6 +216,17 @@ void check_study(const ExperimentOptions& options, const DataShape& shape) {
        "this study looks at networks with one output; give data whose target is one number");
   need(options.study != Study::width_scaling || shape.test_size > 0,
        "width-scaling compares functions at test points; set data.test_size or data.test");
+  need(options.study != Study::descent || shape.test_size > 0,
+       "descent measures the error at test points; set data.test_size or data.test");
+  need(options.study != Study::descent ||
+           options.descent.features.back() * static_cast<double>(shape.train_size) <= kMostFeatures,
+       "the largest of experiment.features asks for more than 16777216 random features");
+  need(
+      options.study != Study::finite_width_bound || (shape.train_size >= 2 && shape.dimension >= 2),
+      "finite-width-bound brings two training samples together; give data with at least 2 samples "
+      "and 2 inputs");
+  need(options.study != Study::finite_width_bound || options.network.widths.size() >= 3,
+       "finite-width-bound fits a line through widths; give network.widths at least three");
   need(options.study != Study::width_scaling ||
            (options.network.widths.size() >= 2 && options.network.steps >= 1),
        "width-scaling fits lines through widths after training; give network.widths at least two "
@@ -173,7 +248,7 @@ std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& a
     return bounded(kernel_study_cost(options, architecture, shape, ranks).bytes);
   }
   const std::int64_t real = options.network.precision == NetworkPrecision::single_precision ? 4 : 8;
-  const NetworkShape widest{shape.dimension, options.network.widths.back(), 1};
+  const NetworkShape widest{shape.dimension, widest_layer(options, shape), 1};
   const std::int64_t n = shape.train_size;
   const auto square = [](std::int64_t size) {
     return static_cast<double>(size) * static_cast<double>(size);
@@ -181,7 +256,8 @@ std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& a
   // What is recorded of the networks, in the tables and in the result; theory at as many points.
   const double recorded = 4.0 * recorded_values(options);
   const double theory = static_cast<double>(shape.test_size + options.points) *
-                        static_cast<double>(4 * n + 4 + std::ssize(options.quantiles));
+                            static_cast<double>(4 * n + 4 + std::ssize(options.quantiles)) +
+                        feature_values(options, shape);
   const double layers = static_cast<double>(architecture.depth) * static_cast<double>(widest.width);
   const double inputs =
       static_cast<double>(shape.dimension) * static_cast<double>(n + shape.test_size);
@@ -193,10 +269,12 @@ std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& a
     return bounded(rough);
   }
   const TangentSizes tangents = tangent_sizes(options, shape);
-  constexpr std::int64_t kEvaluated = 512;  // samples that Network::evaluate takes at once
+  // Samples that Network::evaluate takes at once; tangents alone do without.
+  const std::int64_t evaluated = options.study == Study::finite_width_bound ? 0 : 512;
   // Kernel, its eigenvectors and the eigensolver's workspace; inputs in both precisions.
-  return 2 * kEvaluated * widest.width * real +
-         training_bytes(architecture, widest, n, tangents.samples, tangents.kernel_values, real,
+  return 2 * evaluated * widest.width * real +
+         training_bytes(architecture, widest, needs(options.study).training ? n : 0,
+                        tangents.samples, tangents.kernel_values, real,
                         training_options(options.network).integrator) +
          8 * (8 * n * n + 3 * (n + shape.test_size) * shape.dimension +
               static_cast<std::int64_t>(recorded + theory));
@@ -217,8 +295,21 @@ double study_flop(const ExperimentOptions& options, const Architecture& architec
   }
   double flop = 0.0;
   for (const std::int64_t width : options.network.widths) {
-    flop += training_flop(architecture, {shape.dimension, width, 1}, shape.train_size,
-                          training_options(options.network));
+    const NetworkShape network{shape.dimension, width, 1};
+    flop += needs(options.study).training
+                ? training_flop(architecture, network, shape.train_size,
+                                training_options(options.network))
+                : tangent_flop(architecture, network, tangent_sizes(options, shape));
+  }
+  if (options.study == Study::descent) {
+    const auto n = static_cast<double>(shape.train_size);
+    for (const std::int64_t count : feature_counts(options.descent.features, shape.train_size)) {
+      const auto p = static_cast<double>(count);
+      const double smaller = std::min(n, p);
+      flop += tangent_flop(architecture, {shape.dimension, count, 1},
+                           {shape.train_size + shape.test_size, 0}) +
+              2.0 * p * n * smaller + 9.0 * smaller * smaller * smaller;
+    }
   }
   return flop * static_cast<double>(options.network.draws);
 }
@@ -246,6 +337,29 @@ StudyResult run_study(const Communicator& comm, const StudyProblem& problem, Mon
   }
   check_finite(result);
   return result;
+}
+
+void require_finite(const Matrix<double>& values, const std::string& what) {
+  if (!std::all_of(values.data(), values.data() + values.size(), is_finite)) {
+    throw beyond_precision(what);
+  }
+}
+
+Matrix<double> trained_under(const LocalFlow& kernel, const Matrix<double>& cross,
+                             const NetworkOptions& options, const Matrix<double>& y,
+                             const Matrix<double>& f0_train, const Matrix<double>& f0_test) {
+  Matrix<double> residual = y.clone();
+  for (std::int64_t i = 0; i < residual.size(); ++i) {
+    residual.data()[i] -= f0_train.data()[i];
+  }
+  const double time = options.learning_rate * static_cast<double>(options.steps);
+  const Matrix<double> coefficients =
+      options.method == TrainingMethod::flow
+          ? kernel.flow(residual, time)
+          : kernel.descent(residual, options.learning_rate, options.steps);
+  Matrix<double> f = f0_test.clone();
+  multiply(Transpose::yes, Transpose::no, 1.0, cross.view(), coefficients.view(), 1.0, f.view());
+  return f;
 }
 
 StudyResult start_result(const NetworkOptions& options) {

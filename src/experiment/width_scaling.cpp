@@ -8,7 +8,6 @@
 
 #include <ntkflow/dynamics/local_flow.hpp>
 #include <ntkflow/finite/tangent.hpp>
-#include <ntkflow/linalg/local.hpp>
 
 #include "limiting_kernel.hpp"
 #include "statistics.hpp"
@@ -54,27 +53,6 @@ double distance(const Matrix<double>& a, const Matrix<double>& b) {
     sum += (a.data()[i] - b.data()[i]) * (a.data()[i] - b.data()[i]);
   }
   return std::sqrt(sum);
-}
-
-/// What the study's training makes of a network under a kernel that does not move: f_0 at the test
-/// points plus kappa^T phi(K) (y - f_0). [M x 1]
-/// @param kernel  K, as LocalFlow has it;  @param cross  kappa, [N x M]
-Matrix<double> trained_under(const LocalFlow& kernel, const Matrix<double>& cross,
-                             const StudyProblem& problem, const Matrix<double>& f0_train,
-                             const Matrix<double>& f0_test) {
-  const NetworkOptions& options = problem.options.network;
-  Matrix<double> residual = problem.y.clone();
-  for (std::int64_t i = 0; i < residual.size(); ++i) {
-    residual.data()[i] -= f0_train.data()[i];
-  }
-  const double time = options.learning_rate * static_cast<double>(options.steps);
-  const Matrix<double> coefficients =
-      options.method == TrainingMethod::flow
-          ? kernel.flow(residual, time)
-          : kernel.descent(residual, options.learning_rate, options.steps);
-  Matrix<double> f = f0_test.clone();
-  multiply(Transpose::yes, Transpose::no, 1.0, cross.view(), coefficients.view(), 1.0, f.view());
-  return f;
 }
 
 /// The limiting kernel of the training points, and of these with the test points.
@@ -128,7 +106,8 @@ std::array<double, kQuantityCount> measure(const StudyProblem& problem, const Li
       std::abs(outcome.loss.front() - outcome.loss.back()) / outcome.loss.front();
   const Matrix<double> f_test = network.evaluate(test_x.view());
   const auto gap = [&](const LocalFlow& kernel, const Matrix<double>& cross) {
-    const Matrix<double> expected = trained_under(kernel, cross, problem, before.values(), f0_test);
+    const Matrix<double> expected =
+        trained_under(kernel, cross, problem.options.network, problem.y, before.values(), f0_test);
     return positive_or_none(distance(f_test, expected) /
                             std::sqrt(static_cast<double>(expected.size())));
   };

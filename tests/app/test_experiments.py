@@ -21,6 +21,7 @@ TINY = {
         "gaussian-limit": ["experiment.points=5", "experiment.quantiles=[0.25,0.5]"],
         "principal-components": ["data.train_size=20"],
         "width-scaling": ["data.size=6", "data.test_size=7"],
+        "descent": ["data.size=6", "data.test_size=7", "experiment.features=[0.5,1,2]", "network.learning_rate=0.5"],
     }.items()
 }
 SHAPES = {
@@ -40,8 +41,13 @@ SHAPES = {
         "quantity": (5,), "value": (5, W, D), "slope": (5,), "slope_error": (5,), "intercept": (5,),
         "theory_slope": (5,),
     },
+    "descent": {
+        "features": (3,), "features_per_sample": (3,), "ridge": (2,), "feature_error": (2, 3, D),
+        "feature_error_mean": (2, 3), "feature_error_standard_error": (2, 3), "theory_error": (2, 3),
+        "effective_ridge": (2, 3), "kernel_error": (2,), "network_error": (W, D), "limit_error": (W, D),
+    },
 }
-CLAIMS = {"kernel-convergence": 1, "gaussian-limit": 3, "principal-components": 1, "width-scaling": 5}
+CLAIMS = {"kernel-convergence": 1, "gaussian-limit": 3, "principal-components": 1, "width-scaling": 5, "descent": 5}
 
 
 def arrays(file):
@@ -204,6 +210,9 @@ class ConfigurationTest(ExperimentCase):
             ("gaussian-limit", "network.draws=1", "network.draws"),
             ("width-scaling", "data.test_size=0", "test"),
             ("width-scaling", "network.widths=[8]", "at least two"),
+            ("descent", "data.test_size=0", "test"),
+            ("descent", "experiment.ridge=[-1.0]", "experiment.ridge"),
+            ("descent", "experiment.features=[1e9]", "experiment.features"),
             ("principal-components", "experiment.component=21", "experiment.component"),
             ("principal-components", "network.steps=0", "network.steps"),
             ("width-scaling", "kernel.depth=1", "kernel.depth"),

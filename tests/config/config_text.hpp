@@ -151,6 +151,12 @@ inline void expect_same(const ExperimentOptions& a, const ExperimentOptions& b) 
   EXPECT_EQ(a.quantiles, b.quantiles);
   EXPECT_EQ(a.component, b.component);
   EXPECT_EQ(a.amplitude, b.amplitude);
+  EXPECT_EQ(a.descent.features, b.descent.features);
+  EXPECT_EQ(a.descent.ridges, b.descent.ridges);
+  EXPECT_EQ(a.descent.noise, b.descent.noise);
+  EXPECT_EQ(a.width_bound.epsilons, b.width_bound.epsilons);
+  EXPECT_EQ(a.width_bound.confidence, b.width_bound.confidence);
+  EXPECT_EQ(a.width_bound.separations, b.width_bound.separations);
 }
 
 /// Member by member, bit for bit; effective_toml as well.

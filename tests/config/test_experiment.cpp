@@ -32,6 +32,20 @@ TEST(ExperimentTest, ReadsEveryKey) {
   const ExperimentOptions principal = *parse_config(text.source()).experiment;
   EXPECT_EQ(principal.component, 3);
   EXPECT_EQ(principal.amplitude, -0.25);
+
+  text.experiment = "name = \"descent\"\nfeatures = [0.5, 1, 2]\nridge = [1e-300]\nnoise = 2\n";
+  const DescentOptions descent = parse_config(text.source()).experiment->descent;
+  EXPECT_EQ(descent.features, (std::vector{0.5, 1.0, 2.0}));
+  EXPECT_EQ(descent.ridges, std::vector{1e-300});
+  EXPECT_EQ(descent.noise, 2.0);
+
+  text.network = "widths = [1, 2, 3]\n";
+  text.experiment =
+      "name = \"finite-width-bound\"\nepsilons = [0.5]\nconfidence = 0.25\nseparations = [1, 3]\n";
+  const FiniteWidthOptions bound = parse_config(text.source()).experiment->width_bound;
+  EXPECT_EQ(bound.epsilons, std::vector{0.5});
+  EXPECT_EQ(bound.confidence, 0.25);
+  EXPECT_EQ(bound.separations, (std::vector{1.0, 3.0}));
 }
 
 TEST(ExperimentTest, HasTheDefaultsOfTheManual) {
@@ -47,6 +61,12 @@ TEST(ExperimentTest, HasTheDefaultsOfTheManual) {
   EXPECT_EQ(experiment.quantiles, (std::vector{0.1, 0.5, 0.9}));
   EXPECT_EQ(experiment.component, 2);
   EXPECT_EQ(experiment.amplitude, 0.5);
+  EXPECT_EQ(experiment.descent.features.size(), 11U);
+  EXPECT_EQ(experiment.descent.ridges, (std::vector{1e-8, 1e-2}));
+  EXPECT_EQ(experiment.descent.noise, 0.0);
+  EXPECT_EQ(experiment.width_bound.epsilons.size(), 10U);
+  EXPECT_EQ(experiment.width_bound.confidence, 0.9);
+  EXPECT_EQ(experiment.width_bound.separations, (std::vector{0.01, 0.03, 0.1, 0.3}));
   EXPECT_FALSE(run.regression || run.dynamics || run.spectrum || run.posterior);
   // The table [experiment] itself need not be there.
   ExperimentText text;
@@ -63,7 +83,7 @@ TEST(ExperimentTest, ReadsBackAsTheSameStudy) {
        {"name = \"kernel-convergence\"\npoints = 7\n",
         "name = \"gaussian-limit\"\npoints = 9\nquantiles = [0.1, 0.30000000000000004]\n",
         "name = \"principal-components\"\ncomponent = 4\namplitude = -1e-300\n",
-        "name = \"width-scaling\"\n"}) {
+        "name = \"width-scaling\"\n", "name = \"descent\"\nfeatures = [0.1, 3]\nnoise = 0.1\n"}) {
     for (const char* network :
          {"widths = [8, 16]\nlearning_rate = 0.30000000000000004\nsteps = 3\n",
           "widths = [5]\nlearning_rate = 5\nsteps = 0\ndraws = 3\nseed = 4\n"
@@ -83,6 +103,19 @@ TEST(ExperimentTest, ReadsBackAsTheSameStudy) {
       expect_same(again, run);
     }
   }
+}
+
+TEST(ExperimentTest, ReadsBackAStudyThatTrainsNothing) {
+  ExperimentText text;
+  text.network = "widths = [8, 16, 32]\n";
+  text.experiment =
+      "name = \"finite-width-bound\"\nepsilons = [0.1, 0.30000000000000004]\n"
+      "confidence = 0.7\nseparations = [1e-3, 2]\n";
+  const RunConfig run = parse_config(text.source());
+  const ConfigSource again{run.effective_toml, "", {}, {}, ConfigPurpose::experiment, ""};
+  expect_same(parse_config(again), run);
+  text.network += "steps = 3\n";
+  expect_answer(problems_of(text.source()), "network.steps: this study does not train");
 }
 
 TEST(ExperimentTest, PrintsWhatIsInForce) {
@@ -153,6 +186,9 @@ ConfigSource with_line(const Line& line) {
   };
   if (line.table == "network") {
     replace(text.network, line.line);
+  } else if (line.table == "finite-width-bound") {
+    text.network = "widths = [8, 16, 32]\n";
+    text.experiment = "name = \"" + line.table + "\"\n" + line.line + "\n";
   } else if (line.table == "kernel") {
     text.kernel = line.line + "\n";
   } else if (line.table == "output") {
@@ -160,7 +196,8 @@ ConfigSource with_line(const Line& line) {
   } else if (line.table == "parallel") {
     text.more = "[parallel]\n" + line.line + "\n";
   } else if (line.table.ends_with("-convergence") || line.table.ends_with("-limit") ||
-             line.table.ends_with("-components") || line.table.ends_with("-scaling")) {
+             line.table.ends_with("-components") || line.table.ends_with("-scaling") ||
+             line.table == "descent") {
     text.experiment = "name = \"" + line.table + "\"\n" + line.line + "\n";
   } else {
     text.more = "[" + line.table + "]\n" + line.line + "\n";
@@ -180,6 +217,9 @@ const Line kAccepted[] = {
     {"kernel-convergence", "points = 100000", ""},
     {"gaussian-limit", "quantiles = [0.5]", ""},
     {"principal-components", "amplitude = 1", ""},
+    {"descent", "noise = 0", ""},
+    {"descent", "features = [1]", ""},
+    {"finite-width-bound", "separations = [3.14159]", ""},
     {"kernel", "depth = 2", ""},
     {"kernel", "type = \"ntk\"", ""},
     {"parallel", "threads = 2", ""},
@@ -224,6 +264,19 @@ const Line kImpossible[] = {
     {"principal-components", "amplitude = 0", "experiment.amplitude: found 0 (integer)"},
     {"principal-components", "amplitude = -0.0", "experiment.amplitude: found -0.0 (float)"},
     {"principal-components", "amplitude = inf", "experiment.amplitude: found inf (float)"},
+    {"descent", "features = []", "experiment.features: found [] (list); allowed: a list of 1"},
+    {"descent", "features = [0.0]", "experiment.features: found 0.0 (float)"},
+    {"descent", "features = [2, 1]", "experiment.features: found 1 (integer)"},
+    {"descent", "ridge = [0]", "experiment.ridge: found 0 (integer)"},
+    {"descent", "ridge = [-1e-3]", "experiment.ridge: found -0.001 (float)"},
+    {"descent", "ridge = 1e-3", "experiment.ridge: found 0.001 (float)"},
+    {"descent", "ridge = [inf]", "experiment.ridge: found inf (float)"},
+    {"descent", "noise = -0.5", "experiment.noise: found -0.5 (float)"},
+    {"finite-width-bound", "epsilons = [0]", "experiment.epsilons: found 0 (integer)"},
+    {"finite-width-bound", "epsilons = [nan]", "experiment.epsilons: found nan (float)"},
+    {"finite-width-bound", "confidence = 1", "experiment.confidence: found 1 (integer)"},
+    {"finite-width-bound", "confidence = 0.0", "experiment.confidence: found 0.0 (float)"},
+    {"finite-width-bound", "separations = [4]", "experiment.separations: found 4 (integer)"},
     {"kernel", "type = \"nngp\"", "kernel.type: networks are trained in all layers"},
     {"kernel", "activation = \"step\"", "kernel.activation: the derivative of step is a delta"},
     {"kernel", "activation = \"sign\"", "kernel.activation: the derivative of sign is a delta"},
@@ -238,6 +291,9 @@ const Line kOutOfPlace[] = {
     {"principal-components", "points = 5", "\"principal-components\" has no use for this key"},
     {"width-scaling", "points = 5", "\"width-scaling\" has no use for this key"},
     {"width-scaling", "quantiles = [0.5]", "\"width-scaling\" has no use for this key"},
+    {"width-scaling", "noise = 0.5", "\"width-scaling\" has no use for this key"},
+    {"descent", "epsilons = [0.5]", "\"descent\" has no use for this key"},
+    {"finite-width-bound", "features = [1]", "\"finite-width-bound\" has no use for this key"},
     {"output", "gram = true", "output.gram: an experiment has no use for this key"},
     {"output", "gram_depths = true", "output.gram_depths: an experiment has no use"},
     {"output", "predictions = false", "output.predictions: an experiment has no use"},
@@ -282,7 +338,7 @@ TEST(ExperimentTest, QuantilesAreLimitedInNumber) {
   for (const int count : {1000, 1001}) {
     std::string list;
     for (int i = 1; i <= count; ++i) {
-      list += (i > 1 ? "," : "") + std::to_string(i / 1002.0);
+      list.append(i > 1 ? "," : "").append(std::to_string(i / 1002.0));
     }
     ConfigText config;
     config.more = "[posterior]\nquantiles = [" + list + "]\n";

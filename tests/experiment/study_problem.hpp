@@ -44,11 +44,16 @@ inline StudyProblem tiny_problem(Study study) {
   for (std::int64_t i = 0; i < 6; ++i) {
     problem.y(i, 0) = problem.x(0, i) * problem.x(1, i);
   }
+  problem.test_y = Matrix<double>(4, 1);
+  for (std::int64_t i = 0; i < 4; ++i) {
+    problem.test_y(i, 0) = problem.test_x(0, i) * problem.test_x(1, i);
+  }
   return problem;
 }
 
 /// Those that train networks.
 inline constexpr Study kNetworkStudies[] = {Study::kernel_convergence, Study::gaussian_limit,
-                                            Study::principal_components, Study::width_scaling};
+                                            Study::principal_components, Study::width_scaling,
+                                            Study::descent};
 
 }  // namespace ntkflow::test

@@ -212,7 +212,51 @@ def width_scaling(random: np.random.Generator) -> dict:
     }
 
 
+def descent(random: np.random.Generator) -> dict:
+    features, width, draws = np.array([8, 64, 128, 256, 2048]), np.array([16, 1024]), 8
+    mean = np.array([[0.9, 0.5, 120.0, 0.5, 0.15], [0.9, 0.4, 0.3, 0.2, 0.1]])
+    error = np.array([0.2, 0.12])[:, None] * np.exp(0.1 * random.normal(size=(2, draws)))
+    return {
+        "experiment__width": width,
+        "experiment__draw": np.arange(draws),
+        "experiment__features": features,
+        "experiment__features_per_sample": features / 128,
+        "experiment__ridge": np.array([1e-8, 1e-2]),
+        "experiment__feature_error_mean": mean,
+        "experiment__feature_error_standard_error": mean * np.array([0.01, 0.03, 2.0, 0.03, 0.01]),
+        "experiment__theory_error": mean * 0.95,
+        "experiment__kernel_error": np.array([0.12, 0.09]),
+        "experiment__network_error": error,
+        "experiment__limit_error": np.full((2, draws), 0.11),
+        **claims(5),
+    }
+
+
+def finite_width_bound(random: np.random.Generator) -> dict:
+    epsilon = np.array([0.02, 0.1, 0.5])
+    least = np.array([0.004, 0.01, 0.1])
+    measured = 24 / epsilon**2 * np.exp(0.05 * random.normal(size=3))
+    return {
+        "experiment__width": 2 ** np.arange(6, 15),
+        "experiment__draw": np.arange(8),
+        "experiment__epsilon": epsilon,
+        "experiment__separation": np.array([0.01, 0.03, 0.3]),
+        "experiment__entry_width": np.where(measured < 5e4, measured, 0),
+        "experiment__spectral_width": measured / 3,
+        "experiment__bernstein_width": 100 / epsilon**2,
+        "experiment__arora_width": 2 / epsilon**4,
+        "experiment__lambda_0": least,
+        "experiment__eigenvalue_width": 13 / least,
+        "experiment__bernstein_eigenvalue_width": 5e5 / least**2,
+        "experiment__du_start_width": 1300 / least**2,
+        "experiment__du_training_width": 1e10 / least**4,
+        **claims(5),
+    }
+
+
 EXPERIMENTS = {
+    "descent": descent,
+    "finite-width-bound": finite_width_bound,
     "kernel-convergence": kernel_convergence,
     "gaussian-limit": gaussian_limit,
     "principal-components": principal_components,

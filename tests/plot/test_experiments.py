@@ -5,6 +5,8 @@ import support
 
 # Texts that each figure must hold besides those of its claims.
 TEXTS = {
+    "descent": ("ridge 10⁻⁸", "Gaussian features, theory", "random features over samples, P/N", "width of trained"),
+    "finite-width-bound": ("enough by Bernstein", "Arora et al., constant 1", "measured, spectral norm", "λ₀ of the limit"),
     "kernel-convergence": ("width 500", "width 10,000", "limit of infinite width", "t = 0, at the start", "−π/2"),
     "gaussian-limit": ("width 50, 10 networks", "limit: 10, 50, 90 %, t = ∞", "training points"),
     "principal-components": ("½ exp(−λ₂ t), and 0", "component 3", "0.0457, 0.00108, 0.00078", "across f⁽²⁾"),
@@ -74,6 +76,16 @@ class ExperimentsTest(support.Case):
                 arrays["experiment__network"] = np.repeat(arrays["experiment__network"][:1], widths, axis=0)
                 file = self.result(experiment="gaussian-limit", **arrays)
                 self.assert_is_picture(self.draw(file, "gaussian-limit")[0])
+
+    def test_a_file_without_explicit_bounds_has_its_figure(self):
+        """As of deeper networks, for which none is known."""
+        arrays = support.EXPERIMENTS["finite-width-bound"](np.random.default_rng(7))
+        for name in ("bernstein_width", "bernstein_eigenvalue_width"):
+            del arrays[f"experiment__{name}"]
+        file = self.result(experiment="finite-width-bound", **arrays)
+        texts = self.texts(self.draw(file, "finite-width-bound", kind="svg")[0])
+        self.assertNotIn("Bernstein", texts)
+        self.assertIn("Arora", texts)
 
     def test_published_eigenvalues_stand_beside_ours(self):
         file = self.experiment("principal-components")

@@ -77,6 +77,25 @@ struct NetworkOptions {
   UnstableRate unstable = UnstableRate::refuse;
 };
 
+/// descent: random features and networks beside their limit, on noisy targets.
+struct DescentOptions {
+  /// Numbers of features as multiples of the training samples: ascending, > 0.
+  std::vector<double> features = {0.0625, 0.125, 0.25, 0.5, 0.7071, 1.0,
+                                  1.4142, 2.0,   4.0,  8.0, 16.0};
+  /// Ascending, > 0, relative to the mean diagonal of the limiting kernel.
+  std::vector<double> ridges = {1e-8, 1e-2};
+  double noise = 0.0;  ///< standard deviation of what is added to the training targets, >= 0
+};
+
+/// finite-width-bound: how near to the limit the kernels of networks are asked to be.
+struct FiniteWidthOptions {
+  std::vector<double> epsilons = {0.02, 0.03, 0.045, 0.065, 0.1,
+                                  0.15, 0.22, 0.32,  0.45,  0.64};  ///< ascending, > 0
+  double confidence = 0.9;  ///< the fraction of networks that is to be as near, inside (0, 1)
+  std::vector<double> separations = {0.01, 0.03, 0.1,
+                                     0.3};  ///< angles of two samples: ascending, in (0, pi)
+};
+
 struct ExperimentOptions {
   Study study = Study::kernel_convergence;
   NetworkOptions network;                           ///< where the study needs networks
@@ -85,6 +104,8 @@ struct ExperimentOptions {
   std::vector<double> quantiles = {0.1, 0.5, 0.9};  ///< gaussian-limit: ascending, inside (0, 1)
   std::int64_t component = 2;  ///< principal-components: which one is learned, from 1
   double amplitude = 0.5;      ///< principal-components: of the target along it
+  DescentOptions descent;
+  FiniteWidthOptions width_bound;
 };
 
 }  // namespace ntkflow

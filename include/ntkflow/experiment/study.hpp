@@ -91,7 +91,7 @@ std::int64_t study_bytes(const ExperimentOptions& options, const Architecture& a
 std::int64_t study_file_bytes(const ExperimentOptions& options, const Architecture& architecture,
                               const DataShape& shape);
 
-/// Floating-point operations of the study: of training all networks, where there are networks.
+/// Floating-point operations of the study: of training all networks, where networks are trained.
 /// Local.
 double study_flop(const ExperimentOptions& options, const Architecture& architecture,
                   const DataShape& shape);

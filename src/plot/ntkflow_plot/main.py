@@ -16,6 +16,7 @@ from .circle import draw_gaussian_limit, draw_kernel_convergence
 from .components import draw_principal_components
 from .confusion import draw_confusion
 from .curves import draw_accuracies, draw_losses
+from .descent import draw_descent
 from .posterior import draw_posterior, draw_predictions
 from .random_functions import draw_random_functions
 from .results import NotDrawn, Result, ResultError
@@ -23,6 +24,7 @@ from .ridge_path import draw_ridge_path
 from .samples import draw_samples
 from .scaling import draw_width_scaling
 from .spectrum import draw_spectrum
+from .width_bound import draw_finite_width_bound
 
 FIGURES: dict[str, Callable[[Result], Figure | None]] = {
     "losses": draw_losses,
@@ -38,6 +40,8 @@ FIGURES: dict[str, Callable[[Result], Figure | None]] = {
     "gaussian-limit": draw_gaussian_limit,
     "principal-components": draw_principal_components,
     "width-scaling": draw_width_scaling,
+    "descent": draw_descent,
+    "finite-width-bound": draw_finite_width_bound,
 }
 # As those of ntkflow.
 EXIT_OK, EXIT_USAGE, EXIT_FILE, EXIT_STOPPED = 0, 2, 3, 130
