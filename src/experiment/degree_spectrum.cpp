@@ -43,8 +43,7 @@ std::vector<Extended> clenshaw_curtis(std::int64_t n) {
   for (std::int64_t j = 0; j <= n; ++j) {
     Extended sum = 1;
     for (std::int64_t k = 1; k <= n / 2; ++k) {
-      const Extended term =
-          cosine[static_cast<std::size_t>(2 * k * j % (2 * n))] / (4 * k * k - 1);
+      const Extended term = cosine[static_cast<std::size_t>(2 * k * j % (2 * n))] / (4 * k * k - 1);
       sum -= k == n / 2 ? term : Extended(2 * term);
     }
     weights.push_back((j == 0 || j == n ? 1 : 2) * sum / n);
@@ -68,9 +67,9 @@ std::vector<std::vector<Extended>> gegenbauer_weights(std::int64_t dimension, st
       weights[static_cast<std::size_t>(k)].push_back(weight * value);
       // (k + d - 2) P_{k+1} = (2 k + d - 2) t P_k - k P_{k-1}; P_1 = t for d = 2 also.
       const Extended next =
-          k == 0 ? t
-                 : Extended(((2 * k + dimension - 2) * t * value - k * before) /
-                            (k + dimension - 2));
+          k == 0
+              ? t
+              : Extended(((2 * k + dimension - 2) * t * value - k * before) / (k + dimension - 2));
       before = value;
       value = next;
     }
@@ -104,8 +103,7 @@ CubeTransform::CubeTransform(std::int64_t dimension, std::int64_t degree) : dime
     for (std::int64_t k = 0; k <= degree; ++k) {
       const auto at = static_cast<std::size_t>(k);
       weights_[at].push_back(share * value / multiplicities[at]);
-      const Extended next =
-          ((dimension - 2 * r) * value - (dimension - k + 1) * before) / (k + 1);
+      const Extended next = ((dimension - 2 * r) * value - (dimension - k + 1) * before) / (k + 1);
       before = value;
       value = next;
     }
@@ -164,8 +162,7 @@ double SphereTransform::multiplicity(std::int64_t degree) const {
 template <class Transform>
 DegreeSpectrum degree_spectrum(const Transform& transform, const Architecture& architecture,
                                std::int64_t dimension, std::int64_t degree) {
-  const ZonalKernels<Extended> kernels =
-      zonal_kernels(architecture, dimension, transform.nodes());
+  const ZonalKernels<Extended> kernels = zonal_kernels(architecture, dimension, transform.nodes());
   DegreeSpectrum spectrum;
   spectrum.depths = architecture.depth;
   spectrum.degrees = degree + 1;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -20,6 +21,10 @@ class CubeTransform {
   CubeTransform(std::int64_t dimension, std::int64_t degree);
   /// Beyond, Krawtchouk polynomials would not be whole numbers of 100 digits any more.
   static constexpr std::int64_t kLargestDimension = 256;
+  /// The largest degree that there is in this dimension, at most the one wanted.
+  [[nodiscard]] static std::int64_t largest_degree(std::int64_t dimension, std::int64_t wanted) {
+    return std::min(dimension, wanted);
+  }
 
   /// Where the kernel is evaluated: 1 - 2 r / d, ascending, d+1 of them.
   [[nodiscard]] const std::vector<Extended>& nodes() const { return nodes_; }
@@ -47,9 +52,13 @@ class SphereTransform {
  public:
   /// @param intervals  of the rule, even
   /// @pre dimension >= 2, degree >= 1
-  SphereTransform(std::int64_t dimension, std::int64_t degree,
-                  std::int64_t intervals = kIntervals);
+  SphereTransform(std::int64_t dimension, std::int64_t degree, std::int64_t intervals = kIntervals);
   static constexpr std::int64_t kIntervals = 512;
+  /// The sphere has all degrees.
+  [[nodiscard]] static std::int64_t largest_degree(std::int64_t /*dimension*/,
+                                                   std::int64_t wanted) {
+    return wanted;
+  }
 
   /// cos u, ascending; the last is 1.
   [[nodiscard]] const std::vector<Extended>& nodes() const { return nodes_; }

@@ -1,5 +1,3 @@
-#include "degree_spectrum.hpp"
-
 #include <cmath>
 #include <string>
 
@@ -11,6 +9,7 @@
 #include <ntkflow/kernel/zonal_kernels.hpp>
 
 #include "../kernel/multiprecision.hpp"
+#include "degree_spectrum.hpp"
 
 namespace ntkflow::test {
 namespace {
@@ -174,11 +173,11 @@ TEST(SphereTransformTest, KnowsPowers) {
         const bool is_there = k <= n && (n - k) % 2 == 0;
         const Extended half = Extended(static_cast<double>(d)) / 2;
         const Extended exact =
-            is_there ? Extended(boost::math::tgamma(Extended(n + 1)) * boost::math::tgamma(half) /
-                                (ldexp(Extended(1), n) *
-                                 boost::math::tgamma(Extended((n - k) / 2 + 1)) *
-                                 boost::math::tgamma(Extended(half + Extended(n + k) / 2))))
-                     : Extended(0);
+            is_there
+                ? Extended(boost::math::tgamma(Extended(n + 1)) * boost::math::tgamma(half) /
+                           (ldexp(Extended(1), n) * boost::math::tgamma(Extended((n - k) / 2 + 1)) *
+                            boost::math::tgamma(Extended(half + Extended(n + k) / 2))))
+                : Extended(0);
         EXPECT_LT(abs(found[static_cast<std::size_t>(k)] - exact), 1e-60)
             << d << " " << n << " " << k;
         EXPECT_LT(errors[static_cast<std::size_t>(k)], 1e-25);
@@ -226,8 +225,7 @@ TEST(SphereTransformTest, KnowsTheArcCosineKernel) {
   constexpr int kDegree = 16;
   for (const std::int64_t d : {2, 3, 4, 10}) {
     const Architecture kernel{2, {"relu", {}}, 2.0, 0.0, FirstLayer::normalised};
-    const DegreeSpectrum found =
-        degree_spectrum(SphereTransform(d, kDegree), kernel, d, kDegree);
+    const DegreeSpectrum found = degree_spectrum(SphereTransform(d, kDegree), kernel, d, kDegree);
     const auto nngp = found.eigenvalue.begin() + 3 * (kDegree + 1);
     const auto error = found.error.begin() + 3 * (kDegree + 1);
     const auto p = gegenbauer(d, kDegree);
@@ -262,8 +260,7 @@ TEST(SphereTransformTest, IsFourierOnTheCircleAndLegendreInSpace) {
   constexpr int kPoints = 1 << 13;
   for (const Architecture& kernel : {kKernels[0], kKernels[3]}) {
     for (const std::int64_t d : {2, 3}) {
-      const DegreeSpectrum found =
-          degree_spectrum(SphereTransform(d, kDegree), kernel, d, kDegree);
+      const DegreeSpectrum found = degree_spectrum(SphereTransform(d, kDegree), kernel, d, kDegree);
       const auto last = found.eigenvalue.end() - kDegree - 1;
       std::vector<double> t;
       for (int i = kPoints; i >= 0; --i) {
@@ -279,8 +276,7 @@ TEST(SphereTransformTest, IsFourierOnTheCircleAndLegendreInSpace) {
           const double ends = i == 0 || i == kPoints ? 0.5 : 1.0;
           const double weight = ends * (d == 2 ? 1.0 : std::sin(u));
           total += weight;
-          sum += weight * phi[at] *
-                 (d == 2 ? std::cos(k * u) : boost::math::legendre_p(k, t[at]));
+          sum += weight * phi[at] * (d == 2 ? std::cos(k * u) : boost::math::legendre_p(k, t[at]));
         }
         // The trapezoid rule is of second order.
         EXPECT_NEAR(last[k], sum / total, 1e-6 * phi.back()) << d << " " << k;

@@ -79,6 +79,31 @@ struct NetworkOptions {
   UnstableRate unstable = UnstableRate::refuse;
 };
 
+/// boolean-cube and sphere: where their kernels are looked at.
+struct ZonalOptions {
+  std::vector<std::int64_t> dimensions;  ///< of the inputs, ascending
+  std::int64_t depth = 3;                ///< the largest, of all from 1 on
+  std::int64_t degree = 12;              ///< the largest that is recorded
+  std::int64_t samples = 1000;           ///< sphere: drawn in the first of the dimensions
+  std::uint64_t seed = 0;                ///< sphere: of the samples
+};
+/// What a study takes where its configuration says nothing.
+inline ZonalOptions default_zonal_options(Study study) {
+  ZonalOptions options;
+  if (study == Study::boolean_cube) {
+    options.dimensions = {8, 128};
+    options.depth = 64;
+  } else {
+    options.dimensions = {4, 10};
+    options.degree = 32;
+  }
+  return options;
+}
+/// Whether a study looks at kernels in dimensions of its own.
+constexpr bool is_zonal(Study study) {
+  return study == Study::boolean_cube || study == Study::sphere;
+}
+
 struct ExperimentOptions {
   Study study = Study::kernel_convergence;
   NetworkOptions network;                           ///< where the study needs networks
@@ -87,6 +112,7 @@ struct ExperimentOptions {
   std::vector<double> quantiles = {0.1, 0.5, 0.9};  ///< gaussian-limit: ascending, inside (0, 1)
   std::int64_t component = 2;  ///< principal-components: which one is learned, from 1
   double amplitude = 0.5;      ///< principal-components: of the target along it
+  ZonalOptions zonal;          ///< where is_zonal(study)
 };
 
 }  // namespace ntkflow
