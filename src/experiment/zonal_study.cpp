@@ -151,7 +151,10 @@ std::string type_name(KernelType type) {
 
 std::string kernel_name(const Architecture& kernel) {
   const ActivationSpec& activation = kernel.activation;
-  const std::string& name = activation.expression.empty() ? activation.name : activation.expression;
+  std::string name = activation.expression.empty() ? activation.name : activation.expression;
+  for (const auto& parameter : activation.parameters) {
+    name += fmt::format(" {} = {:g}", parameter.name, fmt::join(parameter.values, ", "));
+  }
   return fmt::format("{} ({:g}, {:g})", name, kernel.weight_variance, kernel.bias_variance);
 }
 

@@ -21,6 +21,7 @@ from .results import NotDrawn, Result, ResultError
 from .samples import draw_samples
 from .scaling import draw_width_scaling
 from .spectrum import draw_spectrum
+from .zonal import draw_boolean_cube, draw_sphere
 
 FIGURES: dict[str, Callable[[Result], Figure | None]] = {
     "losses": draw_losses,
@@ -34,6 +35,8 @@ FIGURES: dict[str, Callable[[Result], Figure | None]] = {
     "gaussian-limit": draw_gaussian_limit,
     "principal-components": draw_principal_components,
     "width-scaling": draw_width_scaling,
+    "boolean-cube": draw_boolean_cube,
+    "sphere": draw_sphere,
 }
 # As those of ntkflow.
 EXIT_OK, EXIT_USAGE, EXIT_FILE, EXIT_STOPPED = 0, 2, 3, 130
