@@ -31,6 +31,8 @@ class EqualVarianceDuals {
                       : 64.0 * static_cast<double>(std::numeric_limits<Value>::epsilon());
   }
 
+  [[nodiscard]] bool is_kinked() const { return has_kink(prepared_); }
+
   [[nodiscard]] Duals<Value> operator()(const Value& q, const Value& c) const {
     Duals<Value> duals{};
     if (is_double_) {
@@ -110,9 +112,9 @@ ZonalKernels<Value> zonal_kernels(const Architecture& architecture, std::int64_t
     const double w = in_double(weight);
     const double g = in_double(pair.g);
     const double rise = gap > 0.0 ? (g - before_end) / gap : 0.0;
-    // The angle of a kinked activation, and with it G, loses what the gap takes.
-    const double g_error =
-        rise * error.nngp + duals.error() * g * (gap > 0.0 ? in_double(q) / gap : 1.0);
+    // G of a kinked activation holds the angle, which loses as many digits as it is small.
+    const double angle_loss = duals.is_kinked() && gap > 0.0 ? std::sqrt(in_double(q) / gap) : 1.0;
+    const double g_error = rise * error.nngp + duals.error() * g * angle_loss;
     error.nngp = w * g * error.nngp + duals.error() * in_double(nngp.back());
     error.ntk = error.nngp + w * (g * error.ntk + largest_ntk * g_error);
   }

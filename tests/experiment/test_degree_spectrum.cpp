@@ -140,6 +140,25 @@ TEST(CubeTransformTest, KeepsItsDigitsOverTheWholeSpectrum) {
   EXPECT_LT(resolved, 60);
 }
 
+// Duals that are integrated have the digits of a double, and eigenvalues below are marked by 0.
+TEST(CubeTransformTest, BoundsTheErrorsOfIntegratedDuals) {
+  constexpr std::int64_t kDimension = 12;
+  for (const char* name : {"tanh", "hard_tanh"}) {
+    const Architecture kernel{3, {name, {}}, 1.5, 0.1, FirstLayer::normalised};
+    const DegreeSpectrum found =
+        degree_spectrum(CubeTransform(kDimension, kDimension), kernel, kDimension, kDimension);
+    std::size_t at = 0;
+    for (const auto& phi : exact_values(kernel, kDimension).by_type_and_depth) {
+      for (std::int64_t k = 0; k <= kDimension; ++k, ++at) {
+        const auto exact = static_cast<double>(by_differences(phi, k));
+        EXPECT_LE(std::abs(found.eigenvalue[at] - exact), 2.0 * found.error[at]) << name << k;
+        EXPECT_LE(found.error[at], 1e-10 * static_cast<double>(phi.back())) << name << k;
+      }
+    }
+    EXPECT_GT(found.eigenvalue[found.eigenvalue.size() - kDimension], 0.0);
+  }
+}
+
 TEST(CubeTransformTest, CountsDegrees) {
   double sum = 0.0;
   const CubeTransform cube(12, 12);

@@ -107,11 +107,11 @@ TEST_F(ZonalStudyTest, UnresolvedEigenvaluesAreMarked) {
   }));
 }
 
-// Variances that grow with the degree up to the last that is recorded cannot be continued.
+// Variances that grow with the degree up to the last that is recorded leave an unknown rest.
 TEST_F(ZonalStudyTest, ClaimsCanFail) {
   StudyProblem problem = tiny(Study::sphere);
   problem.options.zonal.degree = 8;
-  problem.options.kernels = {{3, {"sin", {{"frequency", {3.0}}}}, 2.0, 0.1, {}}};
+  problem.options.kernels = {{3, {"sin", {{"frequency", {8.0}}}}, 2.0, 0.1, {}}};
   const StudyResult result = run_study(world, problem, silent_monitor());
   EXPECT_TRUE(std::any_of(result.claims.begin(), result.claims.end(),
                           [](const Claim& claim) { return !claim.holds(); }));
