@@ -13,11 +13,11 @@ ntkflow_run_packages=(
   g++ gfortran cmake ninja-build git
   openmpi-bin libopenmpi-dev libscalapack-openmpi-dev libopenblas-openmp-dev libhdf5-openmpi-dev
   libcli11-dev libtomlplusplus-dev libfmt-dev libspdlog-dev zlib1g-dev libhwy-dev libmuparser-dev
-  libxxhash-dev librandom123-dev nlohmann-json3-dev
+  libxxhash-dev librandom123-dev nlohmann-json3-dev libboost-dev
 )
 ntkflow_test_packages=(
   "${ntkflow_run_packages[@]}"
-  libgtest-dev libbenchmark-dev libboost-dev
+  libgtest-dev libbenchmark-dev
   python3 python3-h5py python3-xarray python3-h5netcdf python3-netcdf4 python3-matplotlib hdf5-tools
 )
 ntkflow_ci_packages=("${ntkflow_test_packages[@]}" clang-format-14)

@@ -153,6 +153,9 @@ std::string obstacle(const Choice& choice, const RunConfig& config, const Target
     reason += fmt::format("; on {} rank{} fits: {}", plan.ranks, plan.ranks == 1 ? "" : "s",
                           fmt::join(remedies, ", or "));
   }
+  if (is_whole_cube(config.data)) {
+    reason += fmt::format("; the spectrum on all corners is found exactly by {}", kExactCubeRoute);
+  }
   return reason;
 }
 

@@ -289,6 +289,15 @@ void write_experiment(Writer& out, const ExperimentOptions& experiment) {
   if (needed.kernels) {
     out.raw("kernels", kernels_text(experiment.kernels));
   }
+  if (is_zonal(experiment.study)) {
+    out.raw("dimensions", toml_list(experiment.zonal.dimensions));
+    out.value("depth", experiment.zonal.depth);
+    out.value("degree", experiment.zonal.degree);
+  }
+  if (experiment.study == Study::sphere) {
+    out.value("samples", experiment.zonal.samples);
+    out.value("seed", experiment.zonal.seed);
+  }
   if (draws_curves(experiment.study)) {
     out.value("points", experiment.points);
   }

@@ -14,7 +14,6 @@ namespace {
 constexpr std::int64_t kMostClasses = 1'000'000;
 constexpr std::int64_t kLargestSyntheticSize = std::int64_t{1} << 40;
 constexpr std::int64_t kLargestSyntheticDimension = std::int64_t{1} << 20;
-constexpr std::int64_t kLargestCubeDimension = 62;  // corners are numbered in 64 bits
 
 /// The path at a key, resolved; of "file.h5:/path/to/dataset" only the file.
 std::string read_data_path(const TableReader& files, std::string_view key, DataFormat format,
@@ -167,9 +166,16 @@ SyntheticOptions read_synthetic(const TableReader& data) {
   }
   if (kind == SyntheticKind::boolean_cube) {
     if (options.dimension > kLargestCubeDimension) {
-      data.complain("dimension", fmt::format("found {}; allowed with kind = \"boolean_cube\": at "
-                                             "most {}",
-                                             options.dimension, kLargestCubeDimension));
+      data.complain("dimension",
+                    fmt::format("found {}; allowed with kind = \"boolean_cube\": at "
+                                "most {}, or {}",
+                                options.dimension, kLargestCubeDimension, kExactCubeRoute));
+    } else if (options.dimension > kLargestWholeCube && !options.size && !data.has("train_size")) {
+      data.complain(
+          "dimension",
+          fmt::format("found {}; all 2^{} corners as samples are allowed up to 2^{}: set "
+                      "data.size for some of them, or use {}",
+                      options.dimension, options.dimension, kLargestWholeCube, kExactCubeRoute));
     } else if (const auto corners = std::int64_t{1} << options.dimension;
                options.size.value_or(0) > corners) {
       data.complain("size", fmt::format("found {}; the cube of dimension {} has {} corners",

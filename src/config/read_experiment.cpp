@@ -19,6 +19,14 @@ constexpr std::int64_t kMostUnits = std::int64_t{1} << 24;
 constexpr std::int64_t kMostDraws = 1'000'000;
 constexpr std::int64_t kMostPoints = 100'000;
 constexpr std::size_t kMostListed = 1'000;
+// Of boolean-cube and sphere. Beyond, Krawtchouk polynomials have more than 100 digits, and the
+// sphere's rule has too few nodes.
+constexpr std::int64_t kMostCubeDimensions = 256;
+constexpr std::int64_t kMostSphereDimensions = 1'000;
+constexpr std::int64_t kMostDepth = 1'024;
+constexpr std::int64_t kMostCubeDegree = 256;
+constexpr std::int64_t kMostSphereDegree = 128;
+constexpr std::int64_t kMostSamples = std::int64_t{1} << 40;
 
 NetworkOptions read_network(const TableReader& network, bool trains) {
   NetworkOptions options;
@@ -84,6 +92,26 @@ FiniteWidthOptions read_finite_width(const TableReader& experiment) {
   return options;
 }
 
+/// What boolean-cube and sphere look at.
+ZonalOptions read_zonal(const TableReader& experiment, Study study) {
+  ZonalOptions options = default_zonal_options(study);
+  const bool is_cube = study == Study::boolean_cube;
+  const std::int64_t least = is_cube ? 1 : 2;
+  const std::int64_t most = is_cube ? kMostCubeDimensions : kMostSphereDimensions;
+  if (experiment.has("dimensions")) {
+    options.dimensions = read_ascending<std::int64_t>(
+        experiment, "dimensions", {},
+        [&](std::int64_t dimension) { return least <= dimension && dimension <= most; });
+  }
+  options.depth = experiment.integer("depth", 1, kMostDepth).value_or(options.depth);
+  options.degree =
+      experiment.integer("degree", is_cube ? 1 : 8, is_cube ? kMostCubeDegree : kMostSphereDegree)
+          .value_or(options.degree);
+  options.samples = experiment.integer("samples", 1, kMostSamples).value_or(options.samples);
+  options.seed = static_cast<std::uint64_t>(experiment.integer("seed", 0).value_or(0));
+  return options;
+}
+
 /// Keys that some studies alone have a use for.
 struct StudyKey {
   const char* key;
@@ -91,6 +119,11 @@ struct StudyKey {
 };
 constexpr StudyKey kStudyKeys[] = {
     {"kernels", [](Study study) { return needs(study).kernels; }},
+    {"dimensions", is_zonal},
+    {"depth", is_zonal},
+    {"degree", is_zonal},
+    {"samples", [](Study study) { return study == Study::sphere; }},
+    {"seed", [](Study study) { return study == Study::sphere; }},
     {"points", draws_curves},
     {"quantiles", [](Study study) { return study == Study::gaussian_limit; }},
     {"component", [](Study study) { return study == Study::principal_components; }},
@@ -135,6 +168,9 @@ ExperimentOptions read_experiment(const TableReader& network, const TableReader&
   }
   if (needed.kernels && !experiment.has("kernels")) {
     experiment.require("kernels");
+  }
+  if (is_zonal(options.study)) {
+    options.zonal = read_zonal(experiment, options.study);
   }
   options.points = experiment.integer("points", 2, kMostPoints).value_or(options.points);
   if (experiment.has("quantiles")) {

@@ -30,7 +30,6 @@ std::string name_of(SyntheticKind kind) {
 
 void check_dimension(SyntheticKind kind, std::int64_t dimension) {
   constexpr std::int64_t kLargest = std::int64_t{1} << 20;
-  constexpr std::int64_t kLargestCube = 62;  // the corners are numbered in 64 bits
   if (dimension < 1 || dimension > kLargest) {
     throw ConfigError("data.dimension = " + std::to_string(dimension) + " is not between 1 and " +
                       std::to_string(kLargest));
@@ -39,9 +38,10 @@ void check_dimension(SyntheticKind kind, std::int64_t dimension) {
     throw ConfigError("data.dimension = " + std::to_string(dimension) +
                       ", but a circle has dimension 2");
   }
-  if (kind == SyntheticKind::boolean_cube && dimension > kLargestCube) {
+  if (kind == SyntheticKind::boolean_cube && dimension > kLargestCubeDimension) {
     throw ConfigError("data.dimension = " + std::to_string(dimension) +
-                      "; a boolean_cube may have at most " + std::to_string(kLargestCube));
+                      "; a boolean_cube may have at most " + std::to_string(kLargestCubeDimension) +
+                      ", or use " + kExactCubeRoute);
   }
 }
 
@@ -86,6 +86,12 @@ SyntheticSource::SyntheticSource(const DataOptions& options, Split split)
   }
   if (!wanted && !is_cube) {
     throw ConfigError("data.size is needed for kind = \"" + name_of(kind_) + "\"");
+  }
+  if (is_whole_cube(options) && dimension_ > kLargestWholeCube) {
+    throw ConfigError("data.dimension = " + std::to_string(dimension_) +
+                      "; all corners of a boolean_cube may be samples up to dimension " +
+                      std::to_string(kLargestWholeCube) + ": set data.size for some of them, or " +
+                      "use " + kExactCubeRoute);
   }
   const std::int64_t corners = is_cube ? std::int64_t{1} << dimension_ : 0;
   size_ = wanted.value_or(corners);

@@ -354,6 +354,48 @@ TEST(ExperimentTest, QuantilesAreLimitedInNumber) {
   }
 }
 
+ConfigSource zonal_source(Study study, const std::string& keys) {
+  ConfigSource source = minimal_source(study);
+  source.text += keys;
+  return source;
+}
+
+TEST(ExperimentTest, KernelsOnCubeAndSphereHaveTheirOwnDimensions) {
+  const std::string keys = "dimensions = [3, 200]\ndepth = 7\ndegree = 9\n";
+  for (const Study study : {Study::boolean_cube, Study::sphere}) {
+    const ZonalOptions standard = parse_config(minimal_source(study)).experiment->zonal;
+    EXPECT_EQ(standard.dimensions, default_zonal_options(study).dimensions);
+    EXPECT_EQ(standard.depth, default_zonal_options(study).depth);
+    const bool is_sphere = study == Study::sphere;
+    const RunConfig run =
+        parse_config(zonal_source(study, keys + (is_sphere ? "samples = 12\nseed = 3\n" : "")));
+    const ZonalOptions& read = run.experiment->zonal;
+    EXPECT_EQ(read.dimensions, (std::vector<std::int64_t>{3, 200}));
+    EXPECT_EQ(read.depth, 7);
+    EXPECT_EQ(read.degree, 9);
+    EXPECT_EQ(read.samples, is_sphere ? 12 : 1000);
+    EXPECT_EQ(read.seed, is_sphere ? 3U : 0U);
+    const ConfigSource again{run.effective_toml, "", {}, {}, ConfigPurpose::experiment,
+                             to_string(study)};
+    EXPECT_EQ(parse_config(again).effective_toml, run.effective_toml);
+  }
+  const auto refuse = [](Study study, const std::string& key, const std::string& words) {
+    const auto problems = problems_of(zonal_source(study, key + "\n"));
+    ASSERT_EQ(problems.size(), 1U) << key;
+    EXPECT_NE(problems.front().find(words), std::string::npos) << problems.front();
+  };
+  refuse(Study::boolean_cube, "dimensions = [8, 257]", "experiment.dimensions: found 257");
+  refuse(Study::boolean_cube, "dimensions = []", "experiment.dimensions");
+  refuse(Study::boolean_cube, "dimensions = [8, 8]", "experiment.dimensions");
+  refuse(Study::boolean_cube, "degree = 0", "experiment.degree: found 0");
+  refuse(Study::boolean_cube, "depth = 0", "experiment.depth: found 0");
+  refuse(Study::boolean_cube, "samples = 10", "has no use for this key");
+  refuse(Study::sphere, "dimensions = [1]", "experiment.dimensions: found 1");
+  refuse(Study::sphere, "degree = 129", "experiment.degree: found 129");
+  refuse(Study::sphere, "samples = 0", "experiment.samples: found 0");
+  refuse(Study::depth, "degree = 9", "has no use for this key");
+}
+
 TEST(ExperimentTest, SettingsReplaceKeys) {
   const RunConfig run =
       parse_config(ExperimentText{}.source("", {"network.widths=[3]", "network.unstable=\"run\""}));

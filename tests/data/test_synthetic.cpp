@@ -168,7 +168,13 @@ TEST_F(SyntheticSourceTest, RefusesWhatCannotBe) {
   refuse({SyntheticKind::sphere, std::nullopt, 3, "x1"}, {"data.size is needed", "sphere"});
   refuse({SyntheticKind::sphere, 0, 3, "x1"}, {"data.size = 0"});
   refuse({SyntheticKind::sphere, 5, 0, "x1"}, {"data.dimension = 0"});
-  refuse({SyntheticKind::boolean_cube, std::nullopt, 63, "x1"}, {"at most 62"});
+  refuse({SyntheticKind::boolean_cube, std::nullopt, 63, "x1"},
+         {"at most 62", "ntkflow experiment boolean-cube"});
+  refuse({SyntheticKind::boolean_cube, std::nullopt, 25, "x1"},
+         {"data.size", "ntkflow experiment boolean-cube"});
+  options_.train_size = 5;  // a part of the corners
+  EXPECT_NO_THROW(open());
+  options_.train_size.reset();
   refuse({SyntheticKind::boolean_cube, 9, 3, "x1"}, {"8 corners", "9 samples"});
 }
 

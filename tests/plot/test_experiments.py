@@ -11,6 +11,8 @@ TEXTS = {
     "gaussian-limit": ("width 50, 10 networks", "limit: 10, 50, 90 %, t = ∞", "training points"),
     "principal-components": ("½ exp(−λ₂ t), and 0", "component 3", "0.0457, 0.00108, 0.00078", "across f⁽²⁾"),
     "width-scaling": ("slope −0.98 ± 0.03, theory −1.00", "power of theory", "lazy-training ratio", "8,192"),
+    "boolean-cube": ("NNGP, erf (4, 0)", "degree 5", "fractional variance", "d = 128"),
+    "sphere": ("relu (2, 2)", "NTK", "NNGP", "number of the eigenvalue", "55 uniform samples"),
 }
 
 

@@ -63,6 +63,21 @@ struct DataOptions {
   SyntheticOptions synthetic;
 };
 
+/// Corners of the boolean cube are numbered in 64 bits.
+inline constexpr std::int64_t kLargestCubeDimension = 62;
+/// The largest boolean cube whose corners may all be samples; the kernel matrix has 2 PB.
+inline constexpr std::int64_t kLargestWholeCube = 24;
+/// What finds the spectrum on all corners from d+1 kernel values, for messages.
+inline constexpr const char* kExactCubeRoute =
+    "ntkflow experiment boolean-cube, which needs d+1 kernel values for any d up to 256";
+
+/// Whether the training samples are all corners of a boolean cube. Local.
+inline bool is_whole_cube(const DataOptions& options) {
+  return options.format == DataFormat::synthetic &&
+         options.synthetic.kind == SyntheticKind::boolean_cube && !options.synthetic.size &&
+         !options.train_size;
+}
+
 /// The name of a step as the configuration spells it, and back (empty when unknown). Local.
 std::string to_string(PreprocessStep step);
 std::optional<PreprocessStep> preprocess_step_from(const std::string& name);

@@ -96,6 +96,31 @@ struct FiniteWidthOptions {
                                      0.3};  ///< angles of two samples: ascending, in (0, pi)
 };
 
+/// boolean-cube and sphere: where their kernels are looked at.
+struct ZonalOptions {
+  std::vector<std::int64_t> dimensions;  ///< of the inputs, ascending
+  std::int64_t depth = 3;                ///< the largest, of all from 1 on
+  std::int64_t degree = 12;              ///< the largest that is recorded
+  std::int64_t samples = 1000;           ///< sphere: drawn in the first of the dimensions
+  std::uint64_t seed = 0;                ///< sphere: of the samples
+};
+/// What a study takes where its configuration says nothing.
+inline ZonalOptions default_zonal_options(Study study) {
+  ZonalOptions options;
+  if (study == Study::boolean_cube) {
+    options.dimensions = {8, 128};
+    options.depth = 64;
+  } else {
+    options.dimensions = {4, 10};
+    options.degree = 32;
+  }
+  return options;
+}
+/// Whether a study looks at kernels in dimensions of its own.
+constexpr bool is_zonal(Study study) {
+  return study == Study::boolean_cube || study == Study::sphere;
+}
+
 struct ExperimentOptions {
   Study study = Study::kernel_convergence;
   NetworkOptions network;                           ///< where the study needs networks
@@ -106,6 +131,7 @@ struct ExperimentOptions {
   double amplitude = 0.5;      ///< principal-components: of the target along it
   DescentOptions descent;
   FiniteWidthOptions width_bound;
+  ZonalOptions zonal;  ///< where is_zonal(study)
 };
 
 }  // namespace ntkflow

@@ -25,6 +25,7 @@ from .samples import draw_samples
 from .scaling import draw_width_scaling
 from .spectrum import draw_spectrum
 from .width_bound import draw_finite_width_bound
+from .zonal import draw_boolean_cube, draw_sphere
 
 FIGURES: dict[str, Callable[[Result], Figure | None]] = {
     "losses": draw_losses,
@@ -42,6 +43,8 @@ FIGURES: dict[str, Callable[[Result], Figure | None]] = {
     "width-scaling": draw_width_scaling,
     "descent": draw_descent,
     "finite-width-bound": draw_finite_width_bound,
+    "boolean-cube": draw_boolean_cube,
+    "sphere": draw_sphere,
 }
 # As those of ntkflow.
 EXIT_OK, EXIT_USAGE, EXIT_FILE, EXIT_STOPPED = 0, 2, 3, 130
