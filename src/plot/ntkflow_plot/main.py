@@ -16,6 +16,7 @@ from .circle import draw_gaussian_limit, draw_kernel_convergence
 from .components import draw_principal_components
 from .confusion import draw_confusion
 from .curves import draw_accuracies, draw_losses
+from .learning import draw_depth, draw_early_stopping, draw_learning_rate, draw_sample_complexity
 from .posterior import draw_posterior, draw_predictions
 from .results import NotDrawn, Result, ResultError
 from .samples import draw_samples
@@ -34,6 +35,10 @@ FIGURES: dict[str, Callable[[Result], Figure | None]] = {
     "gaussian-limit": draw_gaussian_limit,
     "principal-components": draw_principal_components,
     "width-scaling": draw_width_scaling,
+    "depth": draw_depth,
+    "learning-rate": draw_learning_rate,
+    "early-stopping": draw_early_stopping,
+    "sample-complexity": draw_sample_complexity,
 }
 # As those of ntkflow.
 EXIT_OK, EXIT_USAGE, EXIT_FILE, EXIT_STOPPED = 0, 2, 3, 130
