@@ -218,8 +218,8 @@ void add_claims(const LearningRateOptions& options, const Iterated& iterated,
   }
   if (any_stable) {
     result.claims.push_back(
-        within("largest quotient of the losses before and after a step below 2/lambda_max",
-               quotient, 0.0, 1.0 + rounding));
+        within("largest loss after a step over that before it, below 2/lambda_max", quotient, 0.0,
+               1.0 + rounding));
   }
 }
 
