@@ -237,9 +237,13 @@ StudyCost depth_cost(const ExperimentOptions& options, const Architecture&, cons
   const auto m = static_cast<double>(shape.test_size);
   const auto c = static_cast<double>(shape.outputs);
   StudyCost cost;
+  for (const Architecture& kernel : options.kernels) {
+    cost.bytes =
+        std::max(cost.bytes, samples_bytes(shape, kernel.activation, options.depth.depths, ranks));
+  }
   // Coefficients, residuals and what the fit keeps of them; three predictions at most at once.
-  cost.bytes = samples_bytes(shape, ranks) + factor_bytes(shape.train_size, ranks) +
-               8.0 * c * (6.0 * n + 3.0 * m) + 24.0 * count;
+  cost.bytes +=
+      factor_bytes(shape.train_size, ranks) + 8.0 * c * (6.0 * n + 3.0 * m) + 24.0 * count;
   cost.file_bytes = 24.0 * count;
   // The kernel once for the factor and once for the residual, half of it each time.
   cost.flop = count * (n * n * n / 3.0 + 2.0 * n * (n + m) * static_cast<double>(shape.dimension) +

@@ -11,8 +11,6 @@
 
 #include <fmt/format.h>
 
-#include <ntkflow/base/hash.hpp>
-#include <ntkflow/base/random.hpp>
 #include <ntkflow/dynamics/flow.hpp>
 #include <ntkflow/regression/scores.hpp>
 #include <ntkflow/spectrum/summary.hpp>
@@ -179,15 +177,16 @@ std::vector<double> loss_differences(const Matrix<double>& both, const Matrix<do
 
 }  // namespace
 
-StudyCost early_stopping_cost(const ExperimentOptions&, const Architecture&, const DataShape& shape,
-                              int ranks) {
+StudyCost early_stopping_cost(const ExperimentOptions&, const Architecture& architecture,
+                              const DataShape& shape, int ranks) {
   const auto n = static_cast<double>(shape.train_size);
   const auto m = static_cast<double>(shape.test_size);
   const auto c = static_cast<double>(shape.outputs);
   constexpr double kBatches = 13.0;  // three paths in four, and the two that are compared
   StudyCost cost;
   // Targets, their modes and their parts; coefficients twice and outputs of a batch of 16.
-  cost.bytes = samples_bytes(shape, ranks) + eigensystem_bytes(shape.train_size, ranks) +
+  cost.bytes = samples_bytes(shape, architecture.activation, architecture.depth, ranks) +
+               eigensystem_bytes(shape.train_size, ranks) +
                8.0 * c * (8.0 * n + 16.0 * (3.0 * n + 2.0 * m));
   cost.file_bytes = 8.0 * static_cast<double>(kTimes) * (12.0 + c);
   cost.flop = 9.0 * n * n * n + kBatches * 2.0 * n * m * static_cast<double>(shape.dimension) +

@@ -225,7 +225,7 @@ void add_claims(const LearningRateOptions& options, const Iterated& iterated,
 
 }  // namespace
 
-StudyCost learning_rate_cost(const ExperimentOptions& options, const Architecture&,
+StudyCost learning_rate_cost(const ExperimentOptions& options, const Architecture& architecture,
                              const DataShape& shape, int ranks) {
   const LearningRateOptions& rates = options.learning_rate;
   const auto n = static_cast<double>(shape.train_size);
@@ -235,8 +235,9 @@ StudyCost learning_rate_cost(const ExperimentOptions& options, const Architectur
   const double recorded = 2.0 * static_cast<double>(std::ssize(rates.rates)) * (steps + 1.0);
   StudyCost cost;
   // The matrix joins the eigenvectors when the workspace is gone.
-  cost.bytes = samples_bytes(shape, ranks) + eigensystem_bytes(shape.train_size, ranks) +
-               matrix_bytes(shape.train_size, ranks) + 8.0 * (6.0 * n * columns + 2.0 * recorded);
+  cost.bytes = samples_bytes(shape, architecture.activation, architecture.depth, ranks) +
+               eigensystem_bytes(shape.train_size, ranks) + matrix_bytes(shape.train_size, ranks) +
+               8.0 * (6.0 * n * columns + 2.0 * recorded);
   cost.file_bytes = 8.0 * recorded;
   cost.flop = 9.0 * n * n * n + 2.0 * n * n * static_cast<double>(shape.dimension) +
               2.0 * n * n * columns * (steps + 2.0 * std::log2(steps + 1.0));

@@ -177,7 +177,7 @@ void add_claims(const SampleComplexityOptions& options, const Measured& measured
 
 }  // namespace
 
-StudyCost sample_complexity_cost(const ExperimentOptions& all, const Architecture&,
+StudyCost sample_complexity_cost(const ExperimentOptions& all, const Architecture& architecture,
                                  const DataShape&, int ranks) {
   const SampleComplexityOptions& options = all.sample_complexity;
   StudyCost cost;
@@ -187,7 +187,8 @@ StudyCost sample_complexity_cost(const ExperimentOptions& all, const Architectur
       const auto n = static_cast<double>(size);
       const auto m = static_cast<double>(options.test_size);
       // Samples are drawn twice, one of the two in a tree.
-      const double bytes = samples_bytes({size, options.test_size, dimension, 1}, ranks) +
+      const double bytes = samples_bytes({size, options.test_size, dimension, 1},
+                                         architecture.activation, architecture.depth, ranks) +
                            factor_bytes(size, ranks) +
                            8.0 * (n * (static_cast<double>(dimension) + 16.0) + 4.0 * m);
       cost.bytes = std::max(cost.bytes, bytes);

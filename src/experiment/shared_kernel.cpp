@@ -106,7 +106,8 @@ std::string kernel_name(const Architecture& architecture) {
                            architecture.bias_variance);
 }
 
-double samples_bytes(const DataShape& shape, int ranks) {
+double samples_bytes(const DataShape& shape, const ActivationSpec& activation, std::int64_t depth,
+                     int ranks) {
   const std::int64_t n = shape.train_size;
   const std::int64_t m = shape.test_size;
   if (std::max(n, m) > kTooMany) {
@@ -117,13 +118,14 @@ double samples_bytes(const DataShape& shape, int ranks) {
   const std::int64_t slices = 2 * largest_share(n, block, grid.rows) +
                               largest_share(n, block, grid.cols) +
                               largest_share(m, block, grid.cols);
-  // Beside the inputs of a sample there are its norm and its variances, some numbers for each
-  // layer.
-  constexpr double kBeside = 64.0;
+  // Beside the inputs of a sample there are its norm and, for each layer, its variances and, where
+  // duals are numerical and norms differ, some 50 to 150 terms of a series.
+  const double per_layer = has_numerical_duals(activation) ? 131.0 : 3.0;
+  const double beside = 2.0 + per_layer * static_cast<double>(depth);
   return kProgramBytes +
          static_cast<double>(kDouble) *
              (static_cast<double>(n + m) * static_cast<double>(shape.dimension + shape.outputs) +
-              static_cast<double>(slices) * (static_cast<double>(shape.dimension) + kBeside));
+              static_cast<double>(slices) * (static_cast<double>(shape.dimension) + beside));
 }
 
 double matrix_bytes(std::int64_t n, int ranks) {

@@ -51,7 +51,9 @@ std::string kernel_name(const Architecture& architecture);
 
 /// The program, the samples and targets whole on every rank, and those of its rows and columns of
 /// the kernel of the training samples and of that with the test samples.
-double samples_bytes(const DataShape& shape, int ranks);
+/// @param activation  and depth of the network
+double samples_bytes(const DataShape& shape, const ActivationSpec& activation, std::int64_t depth,
+                     int ranks);
 /// One matrix [n x n].
 double matrix_bytes(std::int64_t n, int ranks);
 /// A matrix that becomes its Cholesky factor.
