@@ -55,6 +55,16 @@ Matrix<double> different_corners(std::int64_t dimension, std::int64_t count, std
   return x;
 }
 
+CubeSamples cube_samples(const SampleComplexityOptions& options, std::int64_t dimension,
+                         std::size_t ratio, std::int64_t draw) {
+  // Dimensions are below 2^13 and draws below 2^20, so that every set has a stream of its own.
+  const std::uint64_t stream = (((static_cast<std::uint64_t>(dimension) << 20) + ratio) << 21) +
+                               2 * static_cast<std::uint64_t>(draw);
+  return {different_corners(dimension, train_size(dimension, options.ratios[ratio]), options.seed,
+                            stream),
+          random_corners(dimension, options.test_size, options.seed, stream + 1)};
+}
+
 Matrix<double> product_of_two(const Matrix<double>& x) {
   Matrix<double> y(x.cols(), 1);
   for (std::int64_t i = 0; i < x.cols(); ++i) {

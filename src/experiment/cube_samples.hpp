@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include <ntkflow/base/matrix.hpp>
+#include <ntkflow/experiment/options.hpp>
 
 namespace ntkflow {
 
@@ -13,6 +15,15 @@ Matrix<double> random_corners(std::int64_t dimension, std::int64_t count, std::u
 /// The same, all of them different. Local. @pre count is at most half of 2^dimension.
 Matrix<double> different_corners(std::int64_t dimension, std::int64_t count, std::uint64_t seed,
                                  std::uint64_t stream);
+
+/// The samples of one training set of sample-complexity.
+struct CubeSamples {
+  Matrix<double> train;  ///< different corners, [d x N]
+  Matrix<double> test;   ///< [d x M]
+};
+/// Local. @param ratio  its position among those of the options
+CubeSamples cube_samples(const SampleComplexityOptions& options, std::int64_t dimension,
+                         std::size_t ratio, std::int64_t draw);
 
 /// x_1 x_2 of each sample, [n x 1]. Local.
 Matrix<double> product_of_two(const Matrix<double>& x);

@@ -24,14 +24,6 @@ namespace {
 constexpr const char* kDimensionAxis = "/experiment/dimension";
 constexpr const char* kRatioAxis = "/experiment/ratio";
 
-/// Numbers of streams: a training and a test set for each dimension, ratio and draw.
-std::uint64_t stream(std::int64_t dimension, std::size_t ratio, std::int64_t draw, bool is_test) {
-  return ((static_cast<std::uint64_t>(dimension) * 1'000 + ratio) * 1'000'000 +
-          static_cast<std::uint64_t>(draw)) *
-             2 +
-         (is_test ? 1 : 0);
-}
-
 /// Samples at which the error falls through 1/2, between two sizes by their logarithms; nothing
 /// where it does not.
 std::optional<double> half_error_size(const std::vector<double>& sizes,
@@ -70,15 +62,11 @@ Measured measure(const Communicator& comm, const StudyProblem& problem, Monitor&
       for (std::int64_t draw = 0; draw < options.draws; ++draw) {
         stop_if_asked(comm, progress);
         progress.begin(work_of(n));
-        Matrix<double> x;
-        Matrix<double> test_x;
-        Matrix<double> by_four_units;
-        collectively(comm, [&] {
-          x = different_corners(dimension, n, options.seed, stream(dimension, ratio, draw, false));
-          test_x = random_corners(dimension, options.test_size, options.seed,
-                                  stream(dimension, ratio, draw, true));
-          by_four_units = four_unit_network(test_x);
-        });
+        const CubeSamples samples =
+            prepared(comm, [&] { return cube_samples(options, dimension, ratio, draw); });
+        const auto& [x, test_x] = samples;
+        const Matrix<double> by_four_units =
+            prepared(comm, [&] { return four_unit_network(samples.test); });
         const Matrix<double> expected = product_of_two(test_x);
         const RegressionFit fit =
             fit_shared(limit.matrix(problem.type, x, x), product_of_two(x), 0.0, "", progress);

@@ -467,6 +467,22 @@ TEST_F(KernelStudyTest, SampleComplexityIsRegressionOnCorners) {
     EXPECT_DOUBLE_EQ(mean[k], (mse[2 * k] + mse[2 * k + 1]) / 2.0);
   }
   EXPECT_NE(mse[0], mse[1]);
+  std::size_t at = 0;
+  const SampleComplexityOptions& options = problem.options.sample_complexity;
+  for (const std::int64_t dimension : options.dimensions) {
+    for (std::size_t ratio = 0; ratio < options.ratios.size(); ++ratio) {
+      for (std::int64_t draw = 0; draw < options.draws; ++draw, ++at) {
+        const CubeSamples samples = cube_samples(options, dimension, ratio, draw);
+        const Matrix<double> coefficients = solved(
+            reference_kernel(problem.architecture, KernelType::ntk, samples.train, samples.train),
+            product_of_two(samples.train));
+        const Matrix<double> f = transposed_product(
+            reference_kernel(problem.architecture, KernelType::ntk, samples.train, samples.test),
+            coefficients);
+        EXPECT_NEAR(mse[at], mean_square_distance(f, product_of_two(samples.test)), 1e-9);
+      }
+    }
+  }
   EXPECT_LT(claim_of(result, "four units").value, 1e-14);
 }
 
