@@ -291,7 +291,7 @@ void write_experiment(Writer& out, const ExperimentOptions& experiment) {
   }
   if (is_zonal(experiment.study)) {
     out.raw("dimensions", toml_list(experiment.zonal.dimensions));
-    out.value("depth", experiment.zonal.depth);
+    out.value("depths", experiment.zonal.depth);
     out.value("degree", experiment.zonal.degree);
   }
   if (experiment.study == Study::sphere) {
@@ -317,6 +317,26 @@ void write_experiment(Writer& out, const ExperimentOptions& experiment) {
     out.raw("epsilons", toml_list(experiment.width_bound.epsilons));
     out.value("confidence", experiment.width_bound.confidence);
     out.raw("separations", toml_list(experiment.width_bound.separations));
+  }
+  if (experiment.study == Study::depth) {
+    out.value("depths", experiment.depth.depths);
+    out.value("ridge", experiment.depth.ridge);
+  }
+  if (experiment.study == Study::learning_rate) {
+    out.raw("rates", toml_list(experiment.learning_rate.rates));
+    out.value("steps", experiment.learning_rate.steps);
+  }
+  if (experiment.study == Study::early_stopping) {
+    out.value("label_noise", experiment.early_stopping.label_noise);
+    out.value("seed", experiment.early_stopping.seed);
+  }
+  if (experiment.study == Study::sample_complexity) {
+    const SampleComplexityOptions& options = experiment.sample_complexity;
+    out.raw("dimensions", toml_list(options.dimensions));
+    out.raw("ratios", toml_list(options.ratios));
+    out.value("test_size", options.test_size);
+    out.value("draws", options.draws);
+    out.value("seed", options.seed);
   }
 }
 

@@ -1,10 +1,12 @@
 #include "limiting_kernel.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <ntkflow/base/contract.hpp>
 #include <ntkflow/base/norm_range.hpp>
+#include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/dist/communicator.hpp>
 #include <ntkflow/gram/kernel_matrix.hpp>
 
@@ -34,14 +36,18 @@ LimitingKernel::LimitingKernel(const Architecture& architecture,
 
 KernelMatrix<double> LimitingKernel::matrix(KernelType type, const Matrix<double>& x,
                                             const Matrix<double>& y) const {
-  const auto evaluator = std::make_shared<const KernelEvaluator<double>>(
-      architecture_, x.rows(), join(norm_range(x.view()), norm_range(y.view())));
-  const BlockCyclic rows(x.cols(), block_, grid_->shape().rows, grid_->row());
-  const BlockCyclic cols(y.cols(), block_, grid_->shape().cols, grid_->col());
-  const auto samples = [&](const BlockCyclic& map, const Matrix<double>& of) {
-    return std::make_shared<const KernelSamples<double>>(*evaluator, own_columns(map, of));
-  };
-  return {grid_, evaluator, type, rows, samples(rows, x), cols, samples(cols, y)};
+  std::optional<KernelMatrix<double>> kernel;
+  collectively(grid_->comm(), [&] {
+    const auto evaluator = std::make_shared<const KernelEvaluator<double>>(
+        architecture_, x.rows(), join(norm_range(x.view()), norm_range(y.view())));
+    const BlockCyclic rows(x.cols(), block_, grid_->shape().rows, grid_->row());
+    const BlockCyclic cols(y.cols(), block_, grid_->shape().cols, grid_->col());
+    const auto samples = [&](const BlockCyclic& map, const Matrix<double>& of) {
+      return std::make_shared<const KernelSamples<double>>(*evaluator, own_columns(map, of));
+    };
+    kernel.emplace(grid_, evaluator, type, rows, samples(rows, x), cols, samples(cols, y));
+  });
+  return *std::move(kernel);
 }
 
 DistMatrix<double> LimitingKernel::of(KernelType type, const Matrix<double>& x) const {

@@ -205,6 +205,10 @@ void check_study(const ExperimentOptions& options, const DataShape& shape) {
       throw ConfigError(sentence);
     }
   };
+  need((options.study != Study::depth && options.study != Study::early_stopping) ||
+           shape.test_size > 0,
+       "this study compares how well kernels predict, so it needs a test set; set data.test or "
+       "data.test_size");
   if (!needs(options.study).networks) {
     return;
   }

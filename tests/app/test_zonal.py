@@ -11,8 +11,8 @@ from support import INPUTS, Case, relu_kernels
 
 USAGE, RESOURCES = 2, 5
 TINY = {
-    "boolean-cube": ["experiment.dimensions=[4,9]", "experiment.depth=3", "experiment.degree=4"],
-    "sphere": ["experiment.dimensions=[3,5]", "experiment.depth=3", "experiment.degree=12", "experiment.samples=150"],
+    "boolean-cube": ["experiment.dimensions=[4,9]", "experiment.depths=3", "experiment.degree=4"],
+    "sphere": ["experiment.dimensions=[3,5]", "experiment.depths=3", "experiment.degree=12", "experiment.samples=150"],
 }
 K = {"boolean-cube": 3, "sphere": 4}  # kernels of the inputs
 

@@ -157,6 +157,17 @@ inline void expect_same(const ExperimentOptions& a, const ExperimentOptions& b) 
   EXPECT_EQ(a.width_bound.epsilons, b.width_bound.epsilons);
   EXPECT_EQ(a.width_bound.confidence, b.width_bound.confidence);
   EXPECT_EQ(a.width_bound.separations, b.width_bound.separations);
+  EXPECT_EQ(a.depth.depths, b.depth.depths);
+  EXPECT_EQ(a.depth.ridge, b.depth.ridge);
+  EXPECT_EQ(a.learning_rate.rates, b.learning_rate.rates);
+  EXPECT_EQ(a.learning_rate.steps, b.learning_rate.steps);
+  EXPECT_EQ(a.early_stopping.label_noise, b.early_stopping.label_noise);
+  EXPECT_EQ(a.early_stopping.seed, b.early_stopping.seed);
+  EXPECT_EQ(a.sample_complexity.dimensions, b.sample_complexity.dimensions);
+  EXPECT_EQ(a.sample_complexity.ratios, b.sample_complexity.ratios);
+  EXPECT_EQ(a.sample_complexity.test_size, b.sample_complexity.test_size);
+  EXPECT_EQ(a.sample_complexity.draws, b.sample_complexity.draws);
+  EXPECT_EQ(a.sample_complexity.seed, b.sample_complexity.seed);
 }
 
 /// Member by member, bit for bit; effective_toml as well.

@@ -361,7 +361,7 @@ ConfigSource zonal_source(Study study, const std::string& keys) {
 }
 
 TEST(ExperimentTest, KernelsOnCubeAndSphereHaveTheirOwnDimensions) {
-  const std::string keys = "dimensions = [3, 200]\ndepth = 7\ndegree = 9\n";
+  const std::string keys = "dimensions = [3, 200]\ndepths = 7\ndegree = 9\n";
   for (const Study study : {Study::boolean_cube, Study::sphere}) {
     const ZonalOptions standard = parse_config(minimal_source(study)).experiment->zonal;
     EXPECT_EQ(standard.dimensions, default_zonal_options(study).dimensions);
@@ -388,7 +388,7 @@ TEST(ExperimentTest, KernelsOnCubeAndSphereHaveTheirOwnDimensions) {
   refuse(Study::boolean_cube, "dimensions = []", "experiment.dimensions");
   refuse(Study::boolean_cube, "dimensions = [8, 8]", "experiment.dimensions");
   refuse(Study::boolean_cube, "degree = 0", "experiment.degree: found 0");
-  refuse(Study::boolean_cube, "depth = 0", "experiment.depth: found 0");
+  refuse(Study::boolean_cube, "depths = 0", "experiment.depths: found 0");
   refuse(Study::boolean_cube, "samples = 10", "has no use for this key");
   refuse(Study::sphere, "dimensions = [1]", "experiment.dimensions: found 1");
   refuse(Study::sphere, "degree = 129", "experiment.degree: found 129");

@@ -121,6 +121,38 @@ constexpr bool is_zonal(Study study) {
   return study == Study::boolean_cube || study == Study::sphere;
 }
 
+/// Kernels of networks of depth 1, 2, ... up to `depths`.
+struct DepthOptions {
+  std::int64_t depths = 10;
+  double ridge = 1e-4;  ///< in units of the mean diagonal element
+};
+
+/// Discrete descent on the training samples with several rates.
+struct LearningRateOptions {
+  std::vector<double> rates = {0.5,  1.0,  1.9,
+                               1.99, 2.01, 2.1};  ///< ascending, times 1 / lambda_max
+  std::int64_t steps = 1000;
+};
+
+/// Part of the labels is wrong; test labels are right.
+struct EarlyStoppingOptions {
+  double label_noise = 0.3;  ///< chance of a training label to become another class, in [0, 1)
+  std::uint64_t seed = 0;    ///< of these
+};
+
+/// The function x1 x2 on {-1, 1}^d.
+struct SampleComplexityOptions {
+  std::vector<std::int64_t> dimensions = {16, 24, 32};             ///< d, ascending
+  std::vector<double> ratios = {0.125, 0.25, 0.5, 1.0, 2.0, 4.0};  ///< N / d^2, ascending
+  std::int64_t test_size = 1000;
+  std::int64_t draws = 4;  ///< training sets of each size
+  std::uint64_t seed = 0;  ///< of all samples
+};
+/// Training samples of a dimension and a ratio. Local.
+constexpr std::int64_t train_size(std::int64_t dimension, double ratio) {
+  return static_cast<std::int64_t>(ratio * static_cast<double>(dimension * dimension) + 0.5);
+}
+
 struct ExperimentOptions {
   Study study = Study::kernel_convergence;
   NetworkOptions network;                           ///< where the study needs networks
@@ -132,6 +164,10 @@ struct ExperimentOptions {
   DescentOptions descent;
   FiniteWidthOptions width_bound;
   ZonalOptions zonal;  ///< where is_zonal(study)
+  DepthOptions depth;
+  LearningRateOptions learning_rate;
+  EarlyStoppingOptions early_stopping;
+  SampleComplexityOptions sample_complexity;
 };
 
 }  // namespace ntkflow

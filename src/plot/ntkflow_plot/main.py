@@ -17,6 +17,7 @@ from .components import draw_principal_components
 from .confusion import draw_confusion
 from .curves import draw_accuracies, draw_losses
 from .descent import draw_descent
+from .learning import draw_depth, draw_early_stopping, draw_learning_rate, draw_sample_complexity
 from .posterior import draw_posterior, draw_predictions
 from .random_functions import draw_random_functions
 from .results import NotDrawn, Result, ResultError
@@ -45,6 +46,10 @@ FIGURES: dict[str, Callable[[Result], Figure | None]] = {
     "finite-width-bound": draw_finite_width_bound,
     "boolean-cube": draw_boolean_cube,
     "sphere": draw_sphere,
+    "depth": draw_depth,
+    "learning-rate": draw_learning_rate,
+    "early-stopping": draw_early_stopping,
+    "sample-complexity": draw_sample_complexity,
 }
 # As those of ntkflow.
 EXIT_OK, EXIT_USAGE, EXIT_FILE, EXIT_STOPPED = 0, 2, 3, 130
