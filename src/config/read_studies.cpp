@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <initializer_list>
 #include <limits>
 #include <numbers>
 #include <string_view>
@@ -155,7 +154,7 @@ SampleComplexityOptions read_sample_complexity(const TableReader& experiment) {
 }
 
 /// Keys of [experiment] that a study has a use for, beside its name.
-std::initializer_list<std::string_view> keys_of(Study study) {
+std::vector<std::string_view> keys_of(Study study) {
   switch (study) {
     case Study::kernel_convergence:
       return {"points"};

@@ -97,15 +97,6 @@ Claim within(std::string statement, double value, double low, double high) {
   return {std::move(statement), value, (low + high) / 2.0, (high - low) / 2.0};
 }
 
-std::string kernel_name(const Architecture& architecture) {
-  const ActivationSpec& activation = architecture.activation;
-  const std::string& name = activation.expression.empty() ? activation.name : activation.expression;
-  return architecture.first_layer == FirstLayer::plain
-             ? fmt::format("{}, arora", name)
-             : fmt::format("{}, {:g}, {:g}", name, architecture.weight_variance,
-                           architecture.bias_variance);
-}
-
 double samples_bytes(const DataShape& shape, const ActivationSpec& activation, std::int64_t depth,
                      int ranks) {
   const std::int64_t n = shape.train_size;

@@ -44,9 +44,6 @@ void require_classes(const StudyProblem& problem);
 /// The claim that a value lies in [low, high]. Local.
 Claim within(std::string statement, double value, double low, double high);
 
-/// As "relu, 2, 0.01": activation, weight and bias variance; or "relu, arora". Local.
-std::string kernel_name(const Architecture& architecture);
-
 // Memory on the rank that needs most, in bytes, infinite beyond all machines. All Local.
 
 /// The program, the samples and targets whole on every rank, and those of its rows and columns of

@@ -97,6 +97,10 @@ Matrix<double> trained_under(const LocalFlow& kernel, const Matrix<double>& cros
                              const NetworkOptions& options, const Matrix<double>& y,
                              const Matrix<double>& f0_train, const Matrix<double>& f0_test);
 
+/// As "relu (2, 0.1)", activation with its parameters, variances of weights and biases; or "relu
+/// (arora)". Local.
+std::string kernel_name(const Architecture& kernel);
+
 /// first, first + 1, ..., `count` of them. Local.
 std::vector<std::int64_t> numbers(std::int64_t first, std::int64_t count);
 

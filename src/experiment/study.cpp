@@ -5,6 +5,8 @@
 #include <limits>
 #include <numeric>
 
+#include <fmt/format.h>
+
 #include <ntkflow/base/error.hpp>
 #include <ntkflow/dynamics/local_flow.hpp>
 #include <ntkflow/linalg/local.hpp>
@@ -371,6 +373,17 @@ StudyResult start_result(const NetworkOptions& options) {
   result.axes = {{kWidthAxis, "units of a hidden layer", options.widths},
                  {kDrawAxis, "network of each width", numbers(0, options.draws)}};
   return result;
+}
+
+std::string kernel_name(const Architecture& kernel) {
+  const ActivationSpec& activation = kernel.activation;
+  std::string name = activation.expression.empty() ? activation.name : activation.expression;
+  for (const auto& parameter : activation.parameters) {
+    name += fmt::format(" {} = {:g}", parameter.name, fmt::join(parameter.values, ", "));
+  }
+  return kernel.first_layer == FirstLayer::plain
+             ? name + " (arora)"
+             : fmt::format("{} ({:g}, {:g})", name, kernel.weight_variance, kernel.bias_variance);
 }
 
 std::vector<std::int64_t> numbers(std::int64_t first, std::int64_t count) {

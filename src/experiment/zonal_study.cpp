@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
 
 namespace ntkflow {
 
@@ -147,15 +146,6 @@ StudyResult ZonalSpectra::start_result(const ExperimentOptions& options) const {
 
 std::string type_name(KernelType type) {
   return type == KernelType::ntk ? "ntk" : "nngp";
-}
-
-std::string kernel_name(const Architecture& kernel) {
-  const ActivationSpec& activation = kernel.activation;
-  std::string name = activation.expression.empty() ? activation.name : activation.expression;
-  for (const auto& parameter : activation.parameters) {
-    name += fmt::format(" {} = {:g}", parameter.name, fmt::join(parameter.values, ", "));
-  }
-  return fmt::format("{} ({:g}, {:g})", name, kernel.weight_variance, kernel.bias_variance);
 }
 
 StudyCost zonal_cost(const ExperimentOptions& options, std::int64_t nodes) {

@@ -81,8 +81,6 @@ class ZonalSpectra {
 inline constexpr KernelType kBothTypes[] = {KernelType::ntk, KernelType::nngp};
 /// "ntk" or "nngp". Local.
 std::string type_name(KernelType type);
-/// As "relu (2, 0.1)": activation with its parameters, variances of weights and biases. Local.
-std::string kernel_name(const Architecture& kernel);
 
 /// What the spectra take, beside the matrices of a study. Local.
 StudyCost zonal_cost(const ExperimentOptions& options, std::int64_t nodes);
