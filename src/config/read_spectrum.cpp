@@ -53,8 +53,8 @@ SpectrumTable read_spectrum(const TableReader& spectrum) {
     options.ridges = std::move(ridges.values);
     read.ridge_grid = ridges.grid;
   }
-  Times times =
-      spectrum.has("times") ? read_times(spectrum, "times", Infinity::refused) : all_times(kStandardTimes);
+  Times times = spectrum.has("times") ? read_times(spectrum, "times", Infinity::refused)
+                                      : all_times(kStandardTimes);
   options.times = std::move(times.values);
   read.grid = times.grid;
   options.modes = spectrum.integer("modes", 0, kMostCurves).value_or(options.modes);

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <ntkflow/dynamics/training_rule.hpp>
 #include <ntkflow/linalg/stored_symmetric.hpp>
 #include <ntkflow/spectrum/summary.hpp>
 
@@ -37,7 +38,7 @@ double squared_norm(const Matrix<double>& a, std::int64_t first, std::int64_t co
   return sum;
 }
 
-/// Descent in the eigenbasis.
+/// Descent in closed form, in the eigenbasis.
 class ClosedForm {
  public:
   /// @param eigen  of K; must outlive this.  @param residual  y - f_0. Collective over the grid.
@@ -52,53 +53,48 @@ class ClosedForm {
     }
   }
 
-  /// 1 - eta lambda_i at eta = rate / lambda_max.
-  [[nodiscard]] double factor(std::int64_t i, double rate) const {
-    return 1.0 - rate * eigen_->values[static_cast<std::size_t>(i)] / eigen_->values.back();
-  }
-  /// 1/2 mean |f - y|^2 after 0, 1, ... steps. Local.
-  [[nodiscard]] std::vector<double> losses(double rate, std::int64_t steps) const {
-    std::vector<double> remaining = energy_;
-    std::vector<double> result;
-    for (std::int64_t step = 0; step <= steps; ++step) {
-      double sum = 0.0;
-      for (std::size_t i = 0; i < remaining.size(); ++i) {
-        const double by = factor(static_cast<std::int64_t>(i), rate);
-        sum += remaining[i];
-        remaining[i] *= by * by;
-      }
-      result.push_back(sum / (2.0 * static_cast<double>(remaining.size())));
+  /// 1/2 mean |f - y|^2 after so many steps. Local.
+  [[nodiscard]] double loss(double rate, std::int64_t step) const {
+    double sum = 0.0;
+    for (std::int64_t i = 0; i < modes_.rows(); ++i) {
+      sum += energy_left(i, rate, step);
     }
-    return result;
+    return sum / (2.0 * static_cast<double>(modes_.rows()));
   }
   /// The part of the loss that stands in the leading mode after so many steps. Local.
-  [[nodiscard]] double leading_share(double rate, std::int64_t steps) const {
-    double sum = 0.0;
-    double last = 0.0;
-    for (std::int64_t i = 0; i < modes_.rows(); ++i) {
-      last = energy_[static_cast<std::size_t>(i)] *
-             std::pow(factor(i, rate), 2.0 * static_cast<double>(steps));
-      sum += last;
-    }
-    return last / sum;
+  [[nodiscard]] double leading_share(double rate, std::int64_t step) const {
+    return energy_left(modes_.rows() - 1, rate, step) /
+           (2.0 * static_cast<double>(modes_.rows()) * loss(rate, step));
   }
   /// y - f after so many steps with each rate, C columns for each. Collective over the grid.
   [[nodiscard]] Matrix<double> residuals(const std::vector<double>& rates,
-                                         std::int64_t steps) const {
+                                         std::int64_t step) const {
     const std::int64_t outputs = modes_.cols();
-    Matrix<double> left(modes_.rows(), std::ssize(rates) * outputs);
+    Matrix<double> remaining(modes_.rows(), std::ssize(rates) * outputs);
     for (std::size_t k = 0; k < rates.size(); ++k) {
       for (std::int64_t i = 0; i < modes_.rows(); ++i) {
-        const double by = std::pow(factor(i, rates[k]), static_cast<double>(steps));
+        const double by = left(i, rates[k], step);
         for (std::int64_t j = 0; j < outputs; ++j) {
-          left(i, static_cast<std::int64_t>(k) * outputs + j) = by * modes_(i, j);
+          remaining(i, static_cast<std::int64_t>(k) * outputs + j) = by * modes_(i, j);
         }
       }
     }
-    return from_modes(*eigen_, left);
+    return from_modes(*eigen_, remaining);
   }
 
  private:
+  /// (1 - eta lambda_i)^step at eta = rate / lambda_max.
+  [[nodiscard]] double left(std::int64_t i, double rate, std::int64_t step) const {
+    const std::int64_t n = modes_.rows();
+    const TrainingRule rule{Optimizer::gradient_descent,
+                            rate * static_cast<double>(n) / eigen_->values.back()};
+    return rule.residual(eigen_->values[static_cast<std::size_t>(i)], static_cast<double>(step), n);
+  }
+  [[nodiscard]] double energy_left(std::int64_t i, double rate, std::int64_t step) const {
+    const double by = left(i, rate, step);
+    return energy_[static_cast<std::size_t>(i)] * by * by;
+  }
+
   const EigenSystem<double>* eigen_;
   Matrix<double> modes_;  ///< row i for the ascending eigenvalue i
   std::vector<double> energy_;
@@ -274,9 +270,9 @@ StudyResult learning_rate(const Communicator& comm, const StudyProblem& problem,
   for (std::size_t rate = 0; rate < options.rates.size(); ++rate) {
     const std::vector<double>& losses = iterated.losses[rate];
     explicit_losses.insert(explicit_losses.end(), losses.begin(), losses.end());
-    const auto closed_form =
-        prepared(comm, [&] { return closed.losses(options.rates[rate], options.steps); });
-    closed_losses.insert(closed_losses.end(), closed_form.begin(), closed_form.end());
+    for (std::int64_t step = 0; step <= options.steps; ++step) {
+      closed_losses.push_back(closed.loss(options.rates[rate], step));
+    }
     const std::int64_t first = first_beyond_start(losses);
     beyond.push_back(static_cast<double>(first));
     result.lines.push_back(
