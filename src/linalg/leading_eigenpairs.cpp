@@ -118,7 +118,7 @@ void correct(const SharedRows& rows, const LinearOperator& a, std::int64_t colum
   }
   Matrix<double> known = rows.inner_products(further.vectors.view(), added.view());
   // Rounding errors beside a nearly equal value would drown the rest of the direction.
-  const double noise = rounding_level(rows.n()) * scale;
+  const double noise = projection_rounding(rows.n()) * scale;
   for (std::int64_t j = 0; j < known.cols(); ++j) {
     const double value = pairs.values[static_cast<std::size_t>(poor[static_cast<std::size_t>(j)])];
     for (std::int64_t i = 0; i < known.rows(); ++i) {
@@ -268,9 +268,9 @@ SmallestEigenvalue smallest_eigenvalue(const Communicator& comm, const LinearOpe
   smallest.solves = watched.columns();
   const double inverse_value = top.values.front();
   const double relative = top.residual.front();
-  smallest.value = 1.0 / inverse_value - shift;
   smallest.error = std::numeric_limits<double>::infinity();
-  if (inverse_value > 0.0 && relative < 1.0) {
+  if (inverse_value > std::numeric_limits<double>::min() && relative < 1.0) {
+    smallest.value = 1.0 / inverse_value - shift;
     // An eigenvalue of the inverse lies within `relative` of inverse_value.
     smallest.error = relative / (1.0 - relative) / inverse_value +
                      static_cast<double>(n) * std::numeric_limits<double>::epsilon() *

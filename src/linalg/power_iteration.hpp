@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include <ntkflow/base/matrix.hpp>
 #include <ntkflow/base/monitor.hpp>
@@ -13,13 +12,13 @@ namespace ntkflow {
 
 /// What power iteration finds, in the order in which it does.
 struct PowerPairs {
-  std::vector<double> values;         ///< Rayleigh quotients
   Matrix<double> vectors;             ///< orthonormal, this rank's rows of [n x count]
-  std::int64_t degenerate_pair = -1;  ///< as in LeadingEigenpairs
+  std::int64_t degenerate_pair = -1;  ///< as in LeadingEigenpairs: by falling value
 };
 
 /// The leading pairs of A one after the other: a random vector is multiplied by A and freed of the
-/// pairs before it until its residual there is half the tolerance, or most_steps are over.
+/// pairs before it until its residual there is half the tolerance, or most_steps are over. Then it
+/// ends: the vectors after that one are random.
 ///
 /// One pair more than wanted is sought, so that it shows when the last one is degenerate.
 /// Collective over the communicator of `rows` and the operator's ranks. Throws as

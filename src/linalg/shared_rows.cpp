@@ -12,8 +12,17 @@
 
 namespace ntkflow {
 
-double rounding_level(std::int64_t n) {
+double projection_rounding(std::int64_t n) {
   return 32.0 * std::numeric_limits<double>::epsilon() * std::sqrt(static_cast<double>(n));
+}
+
+double finite_length(double square) {
+  if (!std::isfinite(square)) {
+    throw NumericalError(
+        "a product or solve with the kernel matrix gave values that are not finite; check the "
+        "inputs, or add ridge");
+  }
+  return std::sqrt(square);
 }
 
 Matrix<double> SharedRows::allocate(std::int64_t k) const {
@@ -57,12 +66,7 @@ std::vector<double> SharedRows::column_lengths(MatrixView<const double> mine) co
   }
   comm_->sum(lengths);
   for (double& length : lengths) {
-    if (!std::isfinite(length)) {
-      throw NumericalError(
-          "a product or solve with the kernel matrix gave values that are not finite; check the "
-          "inputs, or add ridge");
-    }
-    length = std::sqrt(length);
+    length = finite_length(length);
   }
   return lengths;
 }
@@ -88,7 +92,7 @@ std::vector<std::int64_t> SharedRows::orthonormalise(MatrixView<const double> q,
   for (std::int64_t j = 0; j < w.cols(); ++j) {
     const std::int64_t to = std::ssize(first);
     const double length = orthogonalise_column(w, to, j, scratch);
-    if (length > rounding_level(n_) * scales[static_cast<std::size_t>(j)] && to < most) {
+    if (length > projection_rounding(n_) * scales[static_cast<std::size_t>(j)] && to < most) {
       std::transform(w.column(j), w.column(j) + rows_.size(), w.column(to),
                      [length](double value) { return value / length; });
       first.push_back(j);

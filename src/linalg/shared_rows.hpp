@@ -13,7 +13,11 @@ namespace ntkflow {
 
 /// What projection leaves of a vector of n values is rounding up to this part of the vector's
 /// scale.
-double rounding_level(std::int64_t n);
+double projection_rounding(std::int64_t n);
+
+/// The root of a sum of squares over all ranks. Throws NumericalError where it is not finite: a sum
+/// with a value that is not never is, in whatever order the ranks add.
+double finite_length(double square);
 
 /// Tall matrices [n x k] whose rows are shared contiguously over a communicator: what subspace
 /// methods do with them. `mine` is this rank's rows of one. All members but the first three are
@@ -37,7 +41,7 @@ class SharedRows {
   [[nodiscard]] Matrix<double> inner_products(MatrixView<const double> a,
                                               MatrixView<const double> b) const;
   /// Euclidean lengths of the columns, the same on all ranks. Throws NumericalError on all ranks
-  /// when a value is not finite: a sum with one never is, in whatever order the ranks add.
+  /// when a value is not finite.
   [[nodiscard]] std::vector<double> column_lengths(MatrixView<const double> mine) const;
 
   /// W -= Q Q^T W.

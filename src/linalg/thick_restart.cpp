@@ -99,6 +99,9 @@ void ThickRestartLanczos::run(double tolerance) {
       const std::vector<double> found = ritz_.values;
       restart();
       ++restarts_;
+      // From here on estimates leave out the residuals of the vectors kept: those of wanted ones
+      // are within the tolerance; those of further ones are not, and what a wanted pair takes up of
+      // them only the certificate shows, which is followed by corrections.
       set_pending(rows_.allocate(0), {});
       grow(kCheckSteps);
       project();
@@ -107,8 +110,8 @@ void ThickRestartLanczos::run(double tolerance) {
         risen = std::max(risen, ritz_.values[i] - found[i]);
       }
       if (risen <= tolerance_ * std::abs(ritz_.values.front())) {
-        // The basis still begins with the vectors that had converged; those of now may be mixed
-        // with further copies that have not.
+        // The basis still begins with the vectors of the restart, of which those wanted had
+        // converged; those of now may be mixed with further copies that have not.
         ritz_.values = found;
         multiplied_ = std::ssize(found);
         return;
@@ -225,7 +228,7 @@ void ThickRestartLanczos::restart() {
     coupling_ = std::move(coupling);
     combine_in_place(basis_, ritz_.vectors.view());
   });
-  for (std::int64_t j = 0; j < pending_; ++j) {
+  for (std::int64_t j = 0; j < pending_ && kept < multiplied_; ++j) {
     std::copy_n(basis_.column(multiplied_ + j), basis_.rows(), basis_.column(kept + j));
   }
   for (std::int64_t j = 0; j < kept; ++j) {

@@ -21,7 +21,8 @@ struct LeadingOptions {
   std::int64_t count = 10;   ///< pairs wanted, 1 <= count <= n
   double tolerance = 1e-10;  ///< of |A v - lambda v| / lambda_max
   std::uint64_t seed = 0;    ///< of the random start
-  /// Products with a single vector after which power iteration gives up on a pair.
+  /// Products with a single vector after which power iteration gives up on a pair, and on those
+  /// after it.
   std::int64_t most_steps = 10'000;
 };
 
@@ -36,11 +37,12 @@ struct LeadingEigenpairs {
   double orthogonality = 0.0;  ///< max |V^T V - I|
   /// Pairs from the first on whose residual is within the tolerance; `values` may hold more.
   std::int64_t converged = 0;
-  /// power only: index of the first pair whose vector this method cannot tell, or -1: either the
-  /// next value is within 2 tolerance lambda_max of it, so that any mix of both vectors passes as
-  /// one (exactly multiple values among them), or the iteration had not converged after most_steps,
-  /// as when the next value is so near that vectors part too slowly. The pair after the last wanted
-  /// one is sought as well to tell this.
+  /// power only: index in `values` of the first pair whose vector this method cannot tell, or -1:
+  /// the next value is within 2 tolerance lambda_max of it, so that any mix of both vectors passes
+  /// as one (exactly multiple values among them), or the iteration had not converged after
+  /// most_steps, as when the next value is so near that vectors part too slowly; the pairs after
+  /// that one are Ritz pairs of random vectors then, as their residuals say. The pair after the
+  /// last wanted one is sought as well to tell this.
   std::int64_t degenerate_pair = -1;
   std::int64_t products = 0;        ///< columns that A was applied to
   std::int64_t exact_products = 0;  ///< of these with `exact`
@@ -63,9 +65,10 @@ struct LeadingEigenpairs {
 /// Pairs that do not converge are reported, not thrown. Throws NumericalError on all ranks where a
 /// product is not finite, InterruptedError when the monitor of any rank asks to stop, ResourceError
 /// when the projected problem exceeds LAPACK's 32-bit integers (about 10,900 pairs).
-/// Memory per rank: Lanczos 1/P of lanczos_basis_size vectors and, at its end, of the count + 128
-/// at most that it hands on; afterwards 1/P of 4 count + 128 at most. And whole vectors for the
-/// products, in blocks of 16 columns, with `exact` of 128.
+/// Memory per rank: Lanczos 1/P of lanczos_basis_size + 48 vectors (48 in work beside a product),
+/// and at its end of lanczos_basis_size and the count + 128 at most that it hands on; afterwards
+/// 1/P of 4 count + 128 at most. And whole vectors for the products, in blocks of 16 columns, with
+/// `exact` of 128.
 /// Ref: Golub, Underwood (1977), The block Lanczos method; Wu, Simon (2000), Thick-restart Lanczos.
 LeadingEigenpairs leading_eigenpairs(const Communicator& comm, const LinearOperator& a,
                                      const LinearOperator* exact, const LeadingOptions& options,
@@ -79,10 +82,10 @@ std::int64_t lanczos_basis_size(std::int64_t n, std::int64_t count);
 /// The smallest eigenvalue of A from products with (A + shift I)^-1: inverse iteration, by block
 /// Lanczos on the inverse, which takes the square root of the steps.
 struct SmallestEigenvalue {
-  double value = 0.0;  ///< of A
+  double value = 0.0;  ///< of A; 0 where nothing is known
   /// Bound: residual of the inverse's pair, and n eps (lambda_max + shift) for rounding of A +
-  /// shift I and of its factor in double. Infinite when the inverse found has no positive
-  /// eigenvalue.
+  /// shift I and of its factor in double. Infinite where nothing is known: the inverse found has no
+  /// positive eigenvalue, or its residual is as large.
   double error = 0.0;
   bool converged = false;   ///< the residual is at most 1e-9 of the inverse's eigenvalue
   std::int64_t solves = 0;  ///< columns that the inverse was applied to
