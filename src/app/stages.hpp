@@ -86,8 +86,6 @@ SolvedKernel regression_stage(Run& run);
 SolvedKernel store_kernel(Run& run, const char* gram_phase, const char* mirror_phase);
 /// f_t in the eigenbasis, written to /dynamics.
 void spectral_dynamics(Run& run, const EigenSystem<double>& eigen);
-/// K stored whole in double, for a run without a regression that keeps it.
-SolvedKernel store_kernel(Run& run);
 /// f_t from a Krylov space, written to /dynamics. @param solved  null where products are
 /// regenerated and there is no [regression]; let go when the space stands
 void krylov_dynamics(Run& run, std::shared_ptr<const SolvedKernel> solved);
