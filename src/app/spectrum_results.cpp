@@ -97,10 +97,11 @@ void write_steps(ResultFile& file, const SpectralMeasure& measure, SpectrumPart 
   }
   file.write({"/spectrum/predicted_steps",
               part == SpectrumPart::all
-                  ? "steps of gradient descent until the training loss is at most this, -1: never"
+                  ? "steps of gradient descent until the training loss is at most this, -1: never, "
+                    "9007199254740992: as many or more"
                   : "upper bound of the steps of gradient descent until the training loss is at "
                     "most this, -1: none, as energy outside of the eigenpairs found is taken to "
-                    "stay",
+                    "stay, 9007199254740992: as many or more",
               "1",
               {std::ssize(steps)},
               {"/spectrum/loss"}},
@@ -161,7 +162,9 @@ void write_measure(ResultFile& file, const SpectralMeasure& measure, SpectrumPar
 
 void write_alignment(ResultFile& file, const Alignment& alignment) {
   file.attribute("/spectrum", "alignment", alignment.plain);
-  file.attribute("/spectrum", "centred_alignment", alignment.centred);
+  if (alignment.centred) {
+    file.attribute("/spectrum", "centred_alignment", *alignment.centred);
+  }
 }
 
 void write_certificate(ResultFile& file, const LeadingEigenpairs& pairs) {

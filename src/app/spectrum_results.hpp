@@ -22,7 +22,7 @@ enum class SpectrumPart { all, leading };
 /// follows from the measure. @param count  leading modes to store
 void write_measure(ResultFile& file, const SpectralMeasure& measure, SpectrumPart part,
                    std::int64_t count, const SpectrumOptions& options);
-/// alignment and centred_alignment.
+/// alignment and, where it is known, centred_alignment.
 void write_alignment(ResultFile& file, const Alignment& alignment);
 /// What is known of the errors of leading eigenpairs.
 void write_certificate(ResultFile& file, const LeadingEigenpairs& pairs);

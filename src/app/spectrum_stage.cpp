@@ -33,6 +33,7 @@ void write_method(Run& run) {
 }
 
 /// Eigenvalue and condition number, of K/N; a matrix that is singular to rounding has none.
+/// @param zero  up to which an eigenvalue of K is zero to rounding
 void write_condition(Run& run, double smallest, double largest, double zero) {
   const auto n = static_cast<double>(run.problem.train_size());
   const double condition =
@@ -59,7 +60,20 @@ Matrix<double> whole_vectors(const Communicator& comm, const LeadingEigenpairs& 
 struct WholePairs {
   std::vector<double> values;
   Matrix<double> vectors;
+  std::vector<double> residual;  ///< |K v - value v| of each
 };
+
+/// The first `count` of leading pairs.
+WholePairs whole_pairs(const Communicator& comm, const LeadingEigenpairs& pairs, std::int64_t n,
+                       std::int64_t count) {
+  WholePairs whole{{pairs.values.begin(), pairs.values.begin() + count},
+                   whole_vectors(comm, pairs, n, count),
+                   {pairs.residual.begin(), pairs.residual.begin() + count}};
+  for (double& residual : whole.residual) {
+    residual *= pairs.values.front();
+  }
+  return whole;
+}
 
 /// Those of centred features, from products with K.
 WholePairs centred_pairs(Run& run, const LinearOperator& k, const LinearOperator* exact) {
@@ -77,8 +91,7 @@ WholePairs centred_pairs(Run& run, const LinearOperator& k, const LinearOperator
         fmt::format("of {} centred components {} reached spectrum.tolerance = {:.1e}",
                     options.projections, pairs.converged, options.tolerance));
   }
-  return {pairs.values,
-          whole_vectors(run.comm, pairs, run.problem.train_size(), options.projections)};
+  return whole_pairs(run.comm, pairs, run.problem.train_size(), options.projections);
 }
 
 /// Kernel PCA, written to /kernel_pca. @param ones  K 1.  @param lambda_max  of K
@@ -90,10 +103,13 @@ void project(Run& run, WholePairs pairs, const double* ones, double lambda_max) 
     means.assign(ones, ones + n);
     std::for_each(means.begin(), means.end(), [n](double& v) { v /= static_cast<double>(n); });
   }
+  std::vector<double> levels = pairs.residual;
+  for (double& level : levels) {
+    level = std::max(level, rounding_level(n, lambda_max));
+  }
   PrincipalComponents components;
   collectively(run.comm, [&] {
-    components = principal_components(pairs.values, std::move(pairs.vectors),
-                                      rounding_level(n, lambda_max), means);
+    components = principal_components(pairs.values, std::move(pairs.vectors), levels, means);
   });
   std::optional<Matrix<double>> on_test;
   if (run.test) {
@@ -152,12 +168,18 @@ void smallest_of_factor(Run& run, const SolvedKernel& solved, double lambda_max)
   });
   report.record(run.problem.plan.phase("smallest eigenvalue"), run.comm.max(watch.seconds()),
                 static_cast<double>(smallest.solves));
+  if (!std::isfinite(smallest.error)) {
+    report.line(
+        "  smallest eigenvalue and condition number: left out, inverse iteration found no positive "
+        "eigenvalue of the inverse");
+    return;
+  }
   if (solved.is_single) {
     smallest.error += 0.5 * std::numeric_limits<float>::epsilon() * solved.frobenius;
   }
   const auto n = static_cast<double>(run.problem.train_size());
   run.file.attribute("/spectrum", "smallest_eigenvalue_error", smallest.error / n);
-  write_condition(run, smallest.value, lambda_max, 0.0);
+  write_condition(run, smallest.value, lambda_max, smallest.error);
   if (!smallest.converged) {
     report.warning(fmt::format(
         "inverse iteration for the smallest eigenvalue did not converge: {:.3g} of K/N, known to "
@@ -169,11 +191,14 @@ void smallest_of_factor(Run& run, const SolvedKernel& solved, double lambda_max)
 /// One line of what was found.
 void report_spectrum(Run& run, const SpectralMeasure& measure, const Alignment& alignment,
                      double residual) {
+  const std::string centred = alignment.centred
+                                  ? fmt::format("centred {:.4f}", *alignment.centred)
+                                  : "centred left out: kernel or targets are constant to rounding";
   run.report.line(fmt::format(
       "  lambda_max(K/N) {:.6g}, largest learning rate {:.4g}, residual {:.1e}, alignment {:.4f} "
-      "(centred {:.4f})",
+      "({})",
       measure.eigenvalue.front(), 2.0 / measure.eigenvalue.front(), residual, alignment.plain,
-      alignment.centred));
+      centred));
 }
 
 }  // namespace
@@ -195,7 +220,7 @@ void full_spectrum(Run& run, const EigenSystem<double>& eigen) {
     products = k.apply(with_ones(targets));
     const double frobenius = std::sqrt(
         std::inner_product(eigen.values.begin(), eigen.values.end(), eigen.values.begin(), 0.0));
-    const Alignment alignment = target_alignment(targets, products, frobenius);
+    const Alignment alignment = target_alignment(targets, products, frobenius, 0.0);
     const std::int64_t count = options.count.value_or(n);
     write_measure(run.file, measure, SpectrumPart::all, count, options);
     write_alignment(run.file, alignment);
@@ -216,7 +241,8 @@ void full_spectrum(Run& run, const EigenSystem<double>& eigen) {
       WholePairs pairs = options.centre
                              ? centred_pairs(run, k, nullptr)
                              : WholePairs{{eigen.values.rbegin(), eigen.values.rbegin() + leading},
-                                          leading_vectors(eigen, options.projections)};
+                                          leading_vectors(eigen, options.projections),
+                                          std::vector<double>(static_cast<std::size_t>(leading))};
       project(run, std::move(pairs), products.column(targets.cols()), largest);
     });
   }
@@ -238,7 +264,8 @@ void leading_spectrum(Run& run, const SolvedKernel& solved) {
     const double trace = std::accumulate(run.diagonal.begin(), run.diagonal.end(), 0.0);
     const SpectralMeasure measure = spectral_measure(run.comm, pairs, run.residual, trace);
     products = (exact != nullptr ? *exact : *solved.products).apply(with_ones(targets));
-    const Alignment alignment = target_alignment(targets, products, solved.frobenius);
+    const double stored = solved.is_single ? 0.5 * std::numeric_limits<float>::epsilon() : 0.0;
+    const Alignment alignment = target_alignment(targets, products, solved.frobenius, stored);
     write_measure(run.file, measure, SpectrumPart::leading, *options.count, options);
     write_alignment(run.file, alignment);
     write_certificate(run.file, pairs);
@@ -260,11 +287,8 @@ void leading_spectrum(Run& run, const SolvedKernel& solved) {
   if (options.projections > 0) {
     const PhaseWork& projecting = plan.phase("kernel pca");
     run.report.phase(projecting, [&] {
-      const auto leading = static_cast<std::ptrdiff_t>(options.projections);
-      WholePairs components =
-          options.centre ? centred_pairs(run, *solved.products, exact)
-                         : WholePairs{{pairs.values.begin(), pairs.values.begin() + leading},
-                                      whole_vectors(run.comm, pairs, n, options.projections)};
+      WholePairs components = options.centre ? centred_pairs(run, *solved.products, exact)
+                                             : whole_pairs(run.comm, pairs, n, options.projections);
       project(run, std::move(components), products.column(targets.cols()), largest);
     });
   }

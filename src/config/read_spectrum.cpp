@@ -13,7 +13,7 @@ namespace {
 
 constexpr double kSmallestTolerance = 1e-14;
 constexpr std::int64_t kMostCurves = 100'000;
-constexpr std::size_t kMostLosses = 100'000;
+constexpr std::size_t kMostLosses = 1'000;
 
 /// Those that the options ask for together and cannot have.
 void check_pairs(const TableReader& spectrum, const SpectrumOptions& options) {

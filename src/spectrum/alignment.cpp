@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include <ntkflow/base/contract.hpp>
@@ -39,7 +40,7 @@ Matrix<double> with_ones(const Matrix<double>& y) {
 }
 
 Alignment target_alignment(const Matrix<double>& targets, const Matrix<double>& products,
-                           double frobenius) {
+                           double frobenius, double rounding) {
   const std::int64_t n = targets.rows();
   const std::int64_t outputs = targets.cols();
   NTKFLOW_EXPECTS(products.rows() == n && products.cols() == outputs + 1, products.rows(),
@@ -60,15 +61,17 @@ Alignment target_alignment(const Matrix<double>& targets, const Matrix<double>& 
   }
   // Constant targets keep rounding where their mean was taken off.
   constexpr double kRounding = 1e-13;
+  // Of |H K H|_F^2 as part of |K|_F^2: an eighth of it may be rounding here.
+  const double least = 16.0 * (size * std::numeric_limits<double>::epsilon() + rounding);
   const double target_norm = gram_norm(targets);
   const double centred_target_norm = gram_norm(centred);
   const double centred_square =
       frobenius * frobenius - 2.0 * dot(sums, sums, n) / size + (total / size) * (total / size);
   Alignment alignment;
   alignment.plain = ratio(plain_product, frobenius * target_norm);
-  if (centred_target_norm > kRounding * kRounding * target_norm) {
-    alignment.centred =
-        ratio(centred_product, std::sqrt(std::max(centred_square, 0.0)) * centred_target_norm);
+  if (centred_target_norm > kRounding * kRounding * target_norm &&
+      centred_square > least * frobenius * frobenius) {
+    alignment.centred = centred_product / (std::sqrt(centred_square) * centred_target_norm);
   }
   return alignment;
 }

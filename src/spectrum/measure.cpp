@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <numeric>
 #include <utility>
 
 #include <ntkflow/base/contract.hpp>
+#include <ntkflow/base/numbers.hpp>
 #include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/linalg/local.hpp>
 #include <ntkflow/spectrum/summary.hpp>
@@ -28,6 +28,33 @@ double decay(double step, std::int64_t steps) {
 double sum(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
+
+/// What gradient descent does to the modes that move, their energies summed over the outputs.
+class Descent {
+ public:
+  Descent(const SpectralMeasure& measure, double learning_rate)
+      : rest_(sum(energy_at_rest(measure))) {
+    const std::int64_t moving = measure.rank();
+    for (std::int64_t i = 0; i < moving; ++i) {
+      step_.push_back(learning_rate * measure.eigenvalue[static_cast<std::size_t>(i)]);
+      energy_.push_back(measure.mode_energy(i));
+    }
+  }
+
+  [[nodiscard]] double least_loss() const { return 0.5 * rest_; }
+  [[nodiscard]] double loss(std::int64_t steps) const {
+    double energy = rest_;
+    for (std::size_t i = 0; i < step_.size(); ++i) {
+      energy += decay(step_[i], steps) * energy_[i];
+    }
+    return 0.5 * energy;
+  }
+
+ private:
+  std::vector<double> step_;  ///< learning rate x eigenvalue
+  std::vector<double> energy_;
+  double rest_;
+};
 
 }  // namespace
 
@@ -85,6 +112,10 @@ SpectralMeasure spectral_measure(const Communicator& comm, const LeadingEigenpai
   measure.outside.assign(static_cast<std::size_t>(outputs), 0.0);
   const auto size = static_cast<double>(n);
   measure.trace = trace / size;
+  measure.converged = pairs.converged == count;
+  // Residuals are parts of the largest value, of 1 where all are zero.
+  const double largest = largest_magnitude(pairs.values.data(), count);
+  measure.error = sum(pairs.residual) * (largest > 0.0 ? largest : 1.0) / size;
   collectively(comm, [&] {
     for (const double value : pairs.values) {
       measure.eigenvalue.push_back(value / size);
@@ -127,10 +158,11 @@ Matrix<double> cumulative_energy(const SpectralMeasure& measure) {
 
 std::vector<double> energy_at_rest(const SpectralMeasure& measure) {
   std::vector<double> rest = measure.outside;
+  const std::int64_t moving = measure.rank();
   for (std::int64_t j = 0; j < measure.energy.cols(); ++j) {
     const double* column = measure.energy.column(j);
     rest[static_cast<std::size_t>(j)] +=
-        std::accumulate(column + measure.rank(), column + measure.energy.rows(), 0.0);
+        std::accumulate(column + moving, column + measure.energy.rows(), 0.0);
   }
   return rest;
 }
@@ -151,7 +183,8 @@ Matrix<double> mode_curves(const SpectralMeasure& measure, std::span<const doubl
 
 std::vector<double> energy_curve(const SpectralMeasure& measure, std::span<const double> times) {
   std::vector<double> left(times.size(), sum(energy_at_rest(measure)));
-  for (std::int64_t i = 0; i < measure.rank(); ++i) {
+  const std::int64_t moving = measure.rank();
+  for (std::int64_t i = 0; i < moving; ++i) {
     const double lambda = measure.eigenvalue[static_cast<std::size_t>(i)];
     const double energy = measure.mode_energy(i);
     for (std::size_t k = 0; k < times.size(); ++k) {
@@ -162,31 +195,23 @@ std::vector<double> energy_curve(const SpectralMeasure& measure, std::span<const
 }
 
 double descent_loss(const SpectralMeasure& measure, double learning_rate, std::int64_t steps) {
-  double energy = sum(energy_at_rest(measure));
-  for (std::int64_t i = 0; i < measure.rank(); ++i) {
-    const double step = learning_rate * measure.eigenvalue[static_cast<std::size_t>(i)];
-    energy += decay(step, steps) * measure.mode_energy(i);
-  }
-  return 0.5 * energy;
+  return Descent(measure, learning_rate).loss(steps);
 }
 
 std::int64_t steps_to_loss(const SpectralMeasure& measure, double learning_rate, double loss) {
   NTKFLOW_EXPECTS(learning_rate > 0.0, learning_rate);
   NTKFLOW_EXPECTS(measure.rank() == 0 || learning_rate * measure.eigenvalue.front() < 2.0,
                   learning_rate);
-  const auto is_reached = [&](std::int64_t steps) {
-    return descent_loss(measure, learning_rate, steps) <= loss;
-  };
+  const Descent descent(measure, learning_rate);
+  const auto is_reached = [&](std::int64_t steps) { return descent.loss(steps) <= loss; };
+  if (loss < descent.least_loss()) {
+    return -1;
+  }
   if (is_reached(0)) {
     return 0;
   }
-  // No mode above rounding is left after as many steps as a double counts.
-  constexpr std::int64_t kMostSteps = std::int64_t{1} << std::numeric_limits<double>::digits;
   std::int64_t before = 0;
-  std::int64_t reached = kMostSteps;
-  if (!is_reached(reached)) {
-    return -1;
-  }
+  std::int64_t reached = kMostDescentSteps;
   while (reached - before > 1) {
     const std::int64_t middle = before + (reached - before) / 2;
     (is_reached(middle) ? reached : before) = middle;
@@ -204,15 +229,27 @@ Bounds effective_dimension(const SpectralMeasure& measure, double ridge) {
     known += lambda / (lambda + mu);
     sum_known += lambda;
   }
-  const auto count = static_cast<double>(measure.samples - std::ssize(measure.eigenvalue));
-  const double rest = measure.trace - sum_known;
-  const bool is_whole = count == 0.0 || moving < std::ssize(measure.eigenvalue) ||
-                        !(rest > rounding_level(measure.samples, measure.trace));
-  if (is_whole) {
+  if (std::ssize(measure.eigenvalue) == measure.samples && measure.error == 0.0) {
     return {known, known};
   }
-  const double last = measure.eigenvalue.back();
-  return {known + rest / (last + mu), known + rest / (rest / count + mu)};
+  const double trace = std::max(measure.trace, 0.0);
+  const auto samples = static_cast<double>(measure.samples);
+  const double outside = samples - static_cast<double>(moving);
+  const double rounding = rounding_level(measure.samples, trace);
+  const double rest = std::max(trace - sum_known, 0.0);
+  double least = 0.0;
+  double most = 0.0;
+  if (outside > 0.0 && rest > rounding) {
+    // Eigenvalues of the matrix that the pairs are exact for, outside of them, exceed the last one
+    // by no more than both differ from eigenvalues of Pi.
+    const double last = measure.eigenvalue.back() + 2.0 * measure.error;
+    least = rest / ((measure.converged && last > 0.0 ? std::min(last, rest) : rest) + mu);
+    most = rest / (rest / outside + mu);
+  }
+  const double wider =
+      std::min(2.0 * measure.error / mu, static_cast<double>(std::ssize(measure.eigenvalue)));
+  return {std::max(known + least - wider, trace / (trace + mu)),
+          std::min(known + most + wider, trace / (trace / samples + mu))};
 }
 
 std::vector<double> standard_ridges(const SpectralMeasure& measure) {

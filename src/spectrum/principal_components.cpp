@@ -10,11 +10,13 @@
 namespace ntkflow {
 
 PrincipalComponents principal_components(std::span<const double> values, Matrix<double> vectors,
-                                         double level, std::span<const double> means) {
+                                         std::span<const double> levels,
+                                         std::span<const double> means) {
   const std::int64_t n = vectors.rows();
   const std::int64_t count = vectors.cols();
-  NTKFLOW_EXPECTS(std::ssize(values) == count && (means.empty() || std::ssize(means) == n),
-                  values.size(), means.size(), n, count);
+  NTKFLOW_EXPECTS(std::ssize(values) == count && std::ssize(levels) == count &&
+                      (means.empty() || std::ssize(means) == n),
+                  values.size(), levels.size(), means.size(), n, count);
   PrincipalComponents components;
   components.train = Matrix<double>(n, count);
   components.offset.assign(static_cast<std::size_t>(count), 0.0);
@@ -28,7 +30,9 @@ PrincipalComponents principal_components(std::span<const double> values, Matrix<
     }
     const double largest =
         *std::max_element(v, v + n, [](double a, double b) { return std::abs(a) < std::abs(b); });
-    const double length = lambda > level ? std::copysign(std::sqrt(lambda), largest) : 0.0;
+    const double length = lambda > levels[static_cast<std::size_t>(j)]
+                              ? std::copysign(std::sqrt(lambda), largest)
+                              : 0.0;
     std::transform(v, v + n, components.train.column(j),
                    [length](double value) { return length * value; });
     const double weight = length == 0.0 ? 0.0 : 1.0 / length;

@@ -78,7 +78,7 @@ Matrix<double> EigenOperator::apply(const Matrix<double>& x) const {
 
 EigenCertificate certify(const EigenSystem<double>& eigen, const LinearOperator& k) {
   const std::int64_t n = std::ssize(eigen.values);
-  const double largest = eigen.values.back();
+  const double largest = eigen.values.back() > 0.0 ? eigen.values.back() : 1.0;
   EigenCertificate certificate;
   const std::uint64_t probe_seed =
       0x6e746b666c6f77;  // any fixed number: results must not change from run to run

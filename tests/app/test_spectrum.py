@@ -295,11 +295,22 @@ class InputTest(SpectrumCase):
         lanczos = self.spectrum_of(2, data=data, spectrum='count = 4\nmethod = "lanczos"\n')
         np.testing.assert_allclose(lanczos["eigenvalue"][1:], lanczos["eigenvalue"][1], rtol=1e-12)
 
+    def test_condition_number_is_not_of_noise(self):
+        """One sample twice: the smallest eigenvalue is zero, the factor that of K + ridge I."""
+        x = self.train_x.copy()
+        x[1] = x[0]
+        self.write("train-x.gz", gzip.compress(idx(x)))
+        result = self.spectrum_of(regression="ridge = 0.02\n", spectrum=table(count=COUNT, method='"lanczos"'))
+        self.assertLessEqual(abs(result["smallest_eigenvalue"]), result["smallest_eigenvalue_error"])
+        self.assertTrue(math.isinf(result["condition_number"]))
+
     def test_constant_kernel_is_not_divided_by(self):
         """One sample many times: rank one, and nothing is learned of what the targets differ in."""
         self.write("train-x.gz", gzip.compress(idx(np.repeat(self.train_x[:1], self.N, axis=0))))
         result = self.spectrum_of(regression=None, spectrum=table(count=COUNT, centre="true"))
         self.assertTrue(math.isinf(result["condition_number"]))
+        self.assertNotIn("centred_alignment", result)
+        self.assertIn("centred left out", result["out"])
         np.testing.assert_array_equal(result["pca_train_projection"], 0.0)
         np.testing.assert_array_equal(result["pca_test_projection"], 0.0)
         self.assertEqual(result["predicted_steps"][0], -1)

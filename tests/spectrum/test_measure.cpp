@@ -90,6 +90,8 @@ SpectralMeasure leading_measure(std::int64_t count) {
     std::copy_n(eigen.vectors.column(kSize - 1 - j) + pairs.rows.begin, pairs.rows.size(),
                 pairs.vectors.column(j));
   }
+  pairs.residual.assign(static_cast<std::size_t>(count), 0.0);
+  pairs.converged = count;
   return spectral_measure(comm, pairs, targets(), trace());
 }
 
@@ -182,7 +184,6 @@ TEST(SpectralMeasureTest, CurvesAreExponentials) {
 
 TEST(StepsToLossTest, AreThoseOfDescent) {
   const SpectralMeasure full = full_measure(automatic_grid(Communicator::world().size()));
-  const SpectralMeasure leading = leading_measure(7);
   for (const double multiple : {0.5, 1.0, 1.9}) {
     const double rate = multiple / full.eigenvalue.front();
     for (const std::int64_t steps : {0, 1, 10, 200}) {
@@ -191,10 +192,44 @@ TEST(StepsToLossTest, AreThoseOfDescent) {
       // A little above the loss after `steps` is reached then and not before.
       EXPECT_EQ(steps_to_loss(full, rate, loss * (1.0 + 1e-9)), steps);
       EXPECT_NE(steps_to_loss(full, rate, loss * (1.0 - 1e-9)), steps);
-      const std::int64_t bound = steps_to_loss(leading, rate, loss * (1.0 + 1e-9));
-      EXPECT_TRUE(bound == -1 || bound >= steps) << bound;
     }
   }
+}
+
+TEST(StepsToLossTest, OfLeadingPairsAreABound) {
+  const SpectralMeasure leading = leading_measure(7);
+  double rest = 0.0;
+  for (const double energy : energy_at_rest(leading)) {
+    rest += 0.5 * energy;
+  }
+  const double start = iterated_loss(0.0, 0);
+  ASSERT_LT(rest, 0.9 * start) << "the pairs hold too little for a test";
+  for (const double multiple : {0.5, 1.0, 1.9}) {
+    const double rate = multiple / leading.eigenvalue.front();
+    EXPECT_EQ(steps_to_loss(leading, rate, rest * (1.0 - 1e-9)), -1);
+    for (const double part : {0.3, 0.8}) {
+      const double loss = rest + part * (start - rest);
+      const std::int64_t bound = steps_to_loss(leading, rate, loss);
+      ASSERT_GT(bound, 0);
+      ASSERT_LT(bound, 100'000);
+      EXPECT_LE(iterated_loss(rate, bound), loss * (1.0 + kTolerance));
+      EXPECT_GT(descent_loss(leading, rate, bound - 1), loss) << "a step less would do";
+    }
+  }
+}
+
+TEST(StepsToLossTest, CountsNoFurtherThanADouble) {
+  const SpectralMeasure full = full_measure(automatic_grid(Communicator::world().size()));
+  const double loss = 0.5 * descent_loss(full, 1.0, 0);
+  double rest = 0.0;
+  for (const double energy : energy_at_rest(full)) {
+    rest += 0.5 * energy;
+  }
+  ASSERT_LT(rest, loss);
+  const double lambda = full.eigenvalue.front();
+  EXPECT_EQ(steps_to_loss(full, 1e-30 / lambda, loss), kMostDescentSteps);
+  EXPECT_LT(steps_to_loss(full, 1e-3 / lambda, loss), kMostDescentSteps);
+  EXPECT_GT(steps_to_loss(full, 1e-3 / lambda, loss), 0);
 }
 
 TEST(StepsToLossTest, NeverBelowTheNullSpace) {
@@ -224,6 +259,73 @@ TEST(EffectiveDimensionTest, IsTheTraceAndFallsWithTheRidge) {
       EXPECT_LT(bounds.lower, bounds.upper);
     }
   }
+}
+
+/// Pair `turned` of the exact ones, turned by an angle towards the one after the last: Ritz pairs
+/// still, but with a residual. @param converged  what the pairs say of themselves
+SpectralMeasure turned_measure(std::int64_t count, std::int64_t turned, double angle,
+                               std::int64_t converged) {
+  const Communicator comm = Communicator::world();
+  const LocalEigenSystem eigen = dense_eigen();
+  const auto value = [&](std::int64_t j) {
+    return eigen.values[static_cast<std::size_t>(kSize - 1 - j)];
+  };
+  const double c = std::cos(angle);
+  const double s = std::sin(angle);
+  LeadingEigenpairs pairs;
+  pairs.rows = contiguous_share(kSize, comm.size(), comm.rank());
+  pairs.vectors = Matrix<double>(pairs.rows.size(), count);
+  pairs.converged = converged;
+  for (std::int64_t j = 0; j < count; ++j) {
+    const double* v = eigen.vectors.column(kSize - 1 - j) + pairs.rows.begin;
+    const double* outside = eigen.vectors.column(kSize - 1 - count) + pairs.rows.begin;
+    const bool is_turned = j == turned;
+    pairs.values.push_back(is_turned ? c * c * value(j) + s * s * value(count) : value(j));
+    pairs.residual.push_back(
+        is_turned ? std::abs(c * s * (value(j) - value(count))) / pairs.values.front() : 0.0);
+    for (std::int64_t i = 0; i < pairs.rows.size(); ++i) {
+      pairs.vectors(i, j) = is_turned ? c * v[i] + s * outside[i] : v[i];
+    }
+  }
+  return spectral_measure(comm, pairs, targets(), trace());
+}
+
+TEST(EffectiveDimensionTest, BoundsHoldForPairsWithResiduals) {
+  std::int64_t wrong_without_error = 0;
+  for (const double mu : {1e-6, 1e-3, 0.1, 1.0, 30.0}) {
+    const double exact = dense_dimension(mu);
+    const double tolerance = kTolerance * kSize + 1e-14 * kSize / mu;
+    for (const std::int64_t count : {1, 4, 12, 18}) {
+      for (const double angle : {1e-6, 0.1, 0.785, 1.5}) {
+        for (const std::int64_t converged : {std::int64_t{0}, count}) {
+          // Only a small residual leaves the last value the largest one outside.
+          if (converged == count && angle > 0.785) {
+            continue;
+          }
+          SpectralMeasure measure = turned_measure(count, count - 1, angle, converged);
+          const Bounds bounds = effective_dimension(measure, mu);
+          EXPECT_LE(bounds.lower, exact + tolerance) << mu << ' ' << count << ' ' << angle;
+          EXPECT_GE(bounds.upper, exact - tolerance) << mu << ' ' << count << ' ' << angle;
+          EXPECT_GE(bounds.lower, 0.0);
+          EXPECT_LE(bounds.upper, static_cast<double>(kSize));
+          measure.error = 0.0;
+          const Bounds narrow = effective_dimension(measure, mu);
+          wrong_without_error += narrow.lower > exact + tolerance ? 1 : 0;
+        }
+      }
+    }
+  }
+  EXPECT_GT(wrong_without_error, 0) << "the error is not needed";
+}
+
+TEST(EffectiveDimensionTest, KnowsTheTraceOnlyOfAnythingElse) {
+  SpectralMeasure measure = turned_measure(3, 2, 0.0, 0);
+  measure.error = 1e300;
+  const double t = measure.trace;
+  const Bounds bounds = effective_dimension(measure, 0.5 * kSize);
+  EXPECT_DOUBLE_EQ(bounds.lower, t / (t + 0.5));
+  EXPECT_LE(bounds.upper, t / (t / kSize + 0.5));
+  EXPECT_GT(bounds.upper, bounds.lower);
 }
 
 TEST(StandardRidgesTest, ReachTheLargestEigenvalue) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -78,10 +79,12 @@ TEST(TargetAlignmentTest, IsTheCosineOfMatrices) {
   Matrix<double> of_targets(kTrain, kTrain);
   multiply<double>(Transpose::no, Transpose::yes, 1.0, std::as_const(y).view(),
                    std::as_const(y).view(), 0.0, of_targets.view());
-  const Alignment alignment = target_alignment(y, product(k, with_ones(y)), std::sqrt(inner(k, k)));
+  const Alignment alignment =
+      target_alignment(y, product(k, with_ones(y)), std::sqrt(inner(k, k)), 0.0);
   EXPECT_NEAR(alignment.plain, cosine(k, of_targets), kTolerance);
-  EXPECT_NEAR(alignment.centred, cosine(centred(k), centred(of_targets)), kTolerance);
-  EXPECT_GT(std::abs(alignment.plain - alignment.centred), 1e-3);
+  ASSERT_TRUE(alignment.centred);
+  EXPECT_NEAR(*alignment.centred, cosine(centred(k), centred(of_targets)), kTolerance);
+  EXPECT_GT(std::abs(alignment.plain - *alignment.centred), 1e-3);
 }
 
 TEST(TargetAlignmentTest, IsOneForTheKernelOfTheTargets) {
@@ -92,18 +95,52 @@ TEST(TargetAlignmentTest, IsOneForTheKernelOfTheTargets) {
   }
   multiply<double>(Transpose::no, Transpose::yes, 3.0, std::as_const(y).view(),
                    std::as_const(y).view(), 0.0, k.view());
-  const Alignment alignment = target_alignment(y, product(k, with_ones(y)), std::sqrt(inner(k, k)));
+  const Alignment alignment =
+      target_alignment(y, product(k, with_ones(y)), std::sqrt(inner(k, k)), 0.0);
   EXPECT_NEAR(alignment.plain, 1.0, kTolerance);
-  EXPECT_NEAR(alignment.centred, 1.0, kTolerance);
+  ASSERT_TRUE(alignment.centred);
+  EXPECT_NEAR(*alignment.centred, 1.0, kTolerance);
 }
 
 TEST(TargetAlignmentTest, ConstantTargetsHaveNoCentredAlignment) {
   const Matrix<double> k = kernels(0, kTrain);
   Matrix<double> y(kTrain, 1);
   std::fill_n(y.data(), kTrain, 0.1);
-  const Alignment alignment = target_alignment(y, product(k, with_ones(y)), std::sqrt(inner(k, k)));
+  const Alignment alignment =
+      target_alignment(y, product(k, with_ones(y)), std::sqrt(inner(k, k)), 0.0);
   EXPECT_GT(alignment.plain, 0.0);
-  EXPECT_EQ(alignment.centred, 0.0);
+  EXPECT_FALSE(alignment.centred);
+}
+
+TEST(TargetAlignmentTest, NearlyConstantKernelsHaveOneWhileDigitsAreLeft) {
+  Matrix<double> y(kTrain, 1);
+  for (std::int64_t i = 0; i < kTrain; ++i) {
+    y(i, 0) = std::sin(2.1 * static_cast<double>(i));
+  }
+  Matrix<double> of_targets(kTrain, kTrain);
+  multiply<double>(Transpose::no, Transpose::yes, 1.0, std::as_const(y).view(),
+                   std::as_const(y).view(), 0.0, of_targets.view());
+  const Matrix<double> varying = kernels(0, kTrain);
+  const double expected = cosine(centred(varying), centred(of_targets));
+  const auto align = [&](double part, double rounding) {
+    Matrix<double> k = varying.clone();
+    for (std::int64_t i = 0; i < k.size(); ++i) {
+      k.data()[i] = 1.0 + part * k.data()[i];
+    }
+    return target_alignment(y, product(k, with_ones(y)), std::sqrt(inner(k, k)), rounding).centred;
+  };
+  const double eps = std::numeric_limits<double>::epsilon();
+  // Rounding is N eps of |K|_F^2, about N^2, and |H K H|_F^2 about part^2 N^2.
+  for (const double part : {1e-2, 1e-5}) {
+    ASSERT_TRUE(align(part, 0.0)) << part;
+    EXPECT_NEAR(*align(part, 0.0), expected, 10.0 * kTrain * eps / (part * part)) << part;
+  }
+  // The twin: with digits of single precision only, and with none.
+  EXPECT_FALSE(align(1e-5, 0.5 * std::numeric_limits<float>::epsilon()));
+  EXPECT_TRUE(align(1e-2, 0.5 * std::numeric_limits<float>::epsilon()));
+  for (const double part : {1e-9, 1e-12, 0.0}) {
+    EXPECT_FALSE(align(part, 0.0)) << part;
+  }
 }
 
 /// Ordinary principal components of the features: projections of all points on the axes of the
@@ -171,7 +208,8 @@ PrincipalComponents components_of(const Matrix<double>& matrix, std::span<const 
     values.push_back(eigen.values[static_cast<std::size_t>(kTrain - 1 - j)]);
     std::copy_n(eigen.vectors.column(kTrain - 1 - j), kTrain, vectors.column(j));
   }
-  return principal_components(values, std::move(vectors), 1e-13 * values.front(), means);
+  const std::vector<double> levels(values.size(), 1e-13 * values.front());
+  return principal_components(values, std::move(vectors), levels, means);
 }
 
 TEST(PrincipalComponentsTest, AreThoseOfTheFeatures) {
@@ -180,6 +218,20 @@ TEST(PrincipalComponentsTest, AreThoseOfTheFeatures) {
   const PrincipalComponents components = components_of(k, {});
   expect_components(false, components,
                     projections(components, product(of_test, components.weights)));
+}
+
+TEST(PrincipalComponentsTest, PairsWithinTheirErrorProjectOnZero) {
+  const std::vector<double> values{2.0, 1e-3};
+  const auto components = [&](double error) {
+    Matrix<double> unit(2, 2);
+    unit(0, 0) = 1.0;
+    unit(1, 1) = 1.0;
+    const std::vector<double> levels{error, error};
+    return principal_components(values, std::move(unit), levels, {});
+  };
+  EXPECT_EQ(components(1e-2).train(1, 1), 0.0);
+  EXPECT_DOUBLE_EQ(components(1e-2).train(0, 0), std::sqrt(2.0));
+  EXPECT_DOUBLE_EQ(components(1e-4).train(1, 1), std::sqrt(1e-3));
 }
 
 TEST(PrincipalComponentsTest, AreThoseOfCentredFeatures) {

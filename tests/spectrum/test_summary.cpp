@@ -143,6 +143,28 @@ TEST(EigenOperatorTest, IsTheKernelMatrix) {
   }
 }
 
+/// K = 0.
+struct ZeroOperator : LinearOperator {
+  explicit ZeroOperator(std::int64_t size) : n(size) {}
+  [[nodiscard]] std::int64_t size() const override { return n; }
+  [[nodiscard]] Matrix<double> apply(const Matrix<double>& x) const override {
+    return {x.rows(), x.cols()};
+  }
+  std::int64_t n;
+};
+
+TEST(CertifyTest, DividesByNoZero) {
+  DistMatrix<double> zero(
+      ProcessGrid::create(Communicator::world(), automatic_grid(Communicator::world().size())), 9,
+      9, 4);
+  zero.fill([](std::int64_t, std::int64_t) { return 0.0; });
+  const auto outcome = diagonalise(std::move(zero));
+  const EigenCertificate certificate =
+      certify(std::get<EigenSystem<double>>(outcome), ZeroOperator(9));
+  EXPECT_EQ(certificate.residual, 0.0);
+  EXPECT_LE(certificate.orthogonality, test::eigen_bound<double>(9, 1.0));
+}
+
 TEST(CertifyTest, SeesAWrongVector) {
   constexpr std::int64_t kPoints = 40;
   const auto sample = [](std::int64_t position, std::int64_t input) {

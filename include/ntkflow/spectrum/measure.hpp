@@ -22,6 +22,10 @@ struct SpectralMeasure {
   Matrix<double> energy;           ///< (v_i^T (y_c - f0_c))^2 / N, [n x C]
   std::vector<double> outside;     ///< energy of each output outside of these n pairs, [C]
   double trace = 0.0;              ///< of K/N
+  /// Sum over the pairs of |Pi v - lambda v|; 0 of a full eigensystem, which is taken as exact.
+  double error = 0.0;
+  /// Whether all pairs converged, so that no eigenvalue outside is above the last known one.
+  bool converged = true;
 
   /// The leading eigenvalues that are not zero to rounding, N eps lambda_max; the modes after them
   /// never move.
@@ -61,8 +65,11 @@ std::vector<double> energy_curve(const SpectralMeasure& measure, std::span<const
 /// Training loss 1/2 mean |f - y|^2 after so many steps of gradient descent, what is at rest
 /// staying. @param learning_rate  absolute, below 2/lambda_max(K/N)
 double descent_loss(const SpectralMeasure& measure, double learning_rate, std::int64_t steps);
+/// Steps are counted up to here, 9007199254740992: a double holds no more one by one.
+inline constexpr std::int64_t kMostDescentSteps = std::int64_t{1} << 53;
 /// The smallest number of steps after which descent_loss is at most `loss`, by bisection, for the
-/// loss falls with every step; -1 where it never is.
+/// loss falls with every step; -1 where it never is, as what is at rest exceeds it, and
+/// kMostDescentSteps where it takes as many or more.
 std::int64_t steps_to_loss(const SpectralMeasure& measure, double learning_rate, double loss);
 
 /// What is known of a number.
@@ -71,9 +78,14 @@ struct Bounds {
   double upper = 0.0;
 };
 /// d(mu) = tr K (K + mu I)^-1 = sum lambda / (lambda + mu), the number of modes that a ridge mu
-/// lets pass. Equal bounds where all pairs are known. Of the eigenvalues outside, r in number with
-/// the sum tau and none above the last known one, l: as lambda / (lambda + mu) is concave, they add
-/// most where they are equal, and least where tau / l of them are l.
+/// lets pass. Equal bounds where all pairs are known.
+///
+/// Else, of the eigenvalues outside, r in number with the sum tau: as lambda / (lambda + mu) is
+/// concave, they add most where they are equal, and least where tau / l of them are l, the most
+/// that one can be: the last known one, or tau where pairs did not converge. Pairs with residuals
+/// are exact for a matrix that lies 2 `error` away in the trace norm, over which the sum changes by
+/// 2 error / mu at most (Mirsky 1960), or by 1 for each pair (interlacing): the bounds are that
+/// much wider, but no wider than those of the trace alone.
 /// @param ridge  mu, absolute. Ref: Caponnetto, De Vito (2007), Optimal rates for the regularized
 /// least-squares algorithm.
 Bounds effective_dimension(const SpectralMeasure& measure, double ridge);

@@ -29,10 +29,11 @@ struct PrincipalComponents {
 ///
 /// @param values   of the pairs, not divided by N, descending
 /// @param vectors  [N x k], whole
-/// @param level    up to which an eigenvalue is zero to rounding
+/// @param levels   up to which each eigenvalue is zero to its error, [k]
 /// @param means    K 1 / N where the features are centred, else empty
 PrincipalComponents principal_components(std::span<const double> values, Matrix<double> vectors,
-                                         double level, std::span<const double> means);
+                                         std::span<const double> levels,
+                                         std::span<const double> means);
 
 /// products - 1 offset^T, the projections of points. Local. @param products  kappa^T weights, [M x
 /// k]

@@ -40,7 +40,8 @@ class EigenOperator : public LinearOperator {
 
 /// How good an eigensystem is, measured on random vectors p.
 struct EigenCertificate {
-  double residual = 0.0;       ///< max over probes of |K V p - V Lambda p| / (lambda_max |p|)
+  /// max over probes of |K V p - V Lambda p| / (lambda_max |p|), of K = 0 without lambda_max
+  double residual = 0.0;
   double orthogonality = 0.0;  ///< max over probes of |V^T V p - p| / |p|
 };
 
