@@ -4,6 +4,7 @@
 // Hongler, Gabriel (2020); Belkin, Hsu, Ma, Mandal (2019); Geiger et al. (2020).
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -12,6 +13,7 @@
 #include <ntkflow/dynamics/local_flow.hpp>
 #include <ntkflow/finite/tangent.hpp>
 
+#include "descent_claims.hpp"
 #include "limiting_kernel.hpp"
 #include "random_features.hpp"
 #include "statistics.hpp"
@@ -129,59 +131,6 @@ double standard_error(std::span<const double> values) {
   return standard_deviation(values) / std::sqrt(static_cast<double>(values.size()));
 }
 
-/// A curve over the numbers of features.
-struct Curve {
-  std::vector<double> mean;
-  std::vector<double> error;  ///< standard, of the mean
-  std::vector<double> theory;
-  std::vector<double> ridge;  ///< effective
-  double limit = 0.0;
-};
-
-/// What is claimed of the curve of the smallest ridge.
-void claim_descent(const Curve& curve, const std::vector<std::int64_t>& counts, std::int64_t n,
-                   StudyResult& result) {
-  const auto peak =
-      std::distance(curve.mean.begin(), std::max_element(curve.mean.begin(), curve.mean.end()));
-  const auto at = static_cast<std::size_t>(peak);
-  const std::size_t last = counts.size() - 1;
-  const auto log2_of = [](double a, double b) { return std::log2(a / b); };
-  const auto count = [&](std::size_t p) { return static_cast<double>(counts[p]); };
-  // The list knows where the peak is up to its own steps.
-  const double step = std::max(at > 0 ? log2_of(count(at), count(at - 1)) : 0.0,
-                               at < last ? log2_of(count(at + 1), count(at)) : 0.0);
-  result.claims.push_back({"log2 of features per sample at the peak of the test error",
-                           log2_of(count(at), static_cast<double>(n)), 0.0, step});
-  double rise = 0.0;
-  for (std::size_t p = at; p < last; ++p) {
-    rise = std::max(
-        rise, (curve.mean[p + 1] - curve.mean[p]) / std::hypot(curve.error[p], curve.error[p + 1]));
-  }
-  // A difference of two means that fall; three of its standard errors.
-  result.claims.push_back(
-      {"largest rise of the test error beyond the peak, in standard errors", rise, 0.0, 3.0});
-  // The bias is of order 1 / P and known for Gaussian features, twice which is allowed to those of
-  // an activation: their variance has fourth moments in it.
-  result.claims.push_back({"test error with the most features, of the kernel's", curve.mean[last],
-                           curve.limit,
-                           3.0 * curve.error[last] + 2.0 * (curve.theory[last] - curve.limit)});
-}
-
-/// The largest |log2| of measured over theoretical error, where both neighbours of P = N are
-/// passed: at the peak the variance between draws has no bound.
-double distance_from_theory(const Curve& curve, const std::vector<std::int64_t>& counts,
-                            std::int64_t n) {
-  double largest = 0.0;
-  for (std::size_t p = 0; p < counts.size(); ++p) {
-    constexpr double kNear = 1.25;
-    const double ratio = static_cast<double>(counts[p]) / static_cast<double>(n);
-    if (ratio * kNear < 1.0 || ratio > kNear) {
-      largest = std::max(largest, std::abs(std::log2(curve.mean[p] / curve.theory[p])));
-    }
-  }
-  return largest;
-}
-
 void add_features(const StudyProblem& problem, const Limits& limits,
                   const std::vector<std::int64_t>& counts, DrawTable& table, StudyResult& result) {
   const DescentOptions& options = problem.options.descent;
@@ -209,21 +158,21 @@ void add_features(const StudyProblem& problem, const Limits& limits,
   std::vector<double> theory;
   std::vector<double> effective;
   std::vector<double> limit;
-  double distance = 0.0;
+  std::vector<DescentCurve> curves;
   for (std::int64_t r = 0; r < ridges; ++r) {
     const double ridge = options.ridges[static_cast<std::size_t>(r)] * limits.features.scale();
-    Curve curve;
+    DescentCurve curve;
     curve.limit = limits.features.kernel_error(ridge);
     for (std::size_t p = 0; p < counts.size(); ++p) {
       const std::vector<double> values = table.across_draws(p, r);
       all.insert(all.end(), values.begin(), values.end());
       curve.mean.push_back(mean(values));
       curve.error.push_back(standard_error(values));
+      const double larger = limits.features.effective_ridge(ridge, counts[p]);
       curve.theory.push_back(limits.features.error(ridge, counts[p]));
-      curve.ridge.push_back(limits.features.effective_ridge(ridge, counts[p]) /
-                            limits.features.scale());
+      curve.variance.push_back(curve.theory.back() - limits.features.kernel_error(larger));
+      effective.push_back(larger / limits.features.scale());
     }
-    distance = std::max(distance, distance_from_theory(curve, counts, n));
     const auto top = std::max_element(curve.mean.begin(), curve.mean.end());
     result.lines.push_back(fmt::format(
         "ridge {:.3g}: error {:.4g} with {} features, {:.4g} at the peak with {}, {:.4g} with {}, "
@@ -231,22 +180,23 @@ void add_features(const StudyProblem& problem, const Limits& limits,
         options.ridges[static_cast<std::size_t>(r)], curve.mean.front(), counts.front(), *top,
         counts[static_cast<std::size_t>(top - curve.mean.begin())], curve.mean.back(),
         counts.back(), curve.limit));
-    if (r == 0 && draws >= kFewestDraws) {
-      claim_descent(curve, counts, n, result);
-    }
     means.insert(means.end(), curve.mean.begin(), curve.mean.end());
     errors.insert(errors.end(), curve.error.begin(), curve.error.end());
     theory.insert(theory.end(), curve.theory.begin(), curve.theory.end());
-    effective.insert(effective.end(), curve.ridge.begin(), curve.ridge.end());
     limit.push_back(curve.limit);
+    curves.push_back(std::move(curve));
   }
   if (draws >= kFewestDraws) {
-    // Theory neglects fourth moments of the features, which lift the variance by a part of order 1
-    // that falls with N, and terms of order 1/sqrt(N): of 128 samples a third in all, 2^0.4.
-    result.claims.push_back(
-        {"log2 of test error over that of Gaussian features, away from P = N, "
-         "largest",
-         distance, 0.0, 0.4});
+    result.claims.push_back(peak_claim(curves.front(), counts, n));
+    result.claims.push_back(fall_claim(curves.front()));
+    result.claims.push_back(limit_claim(curves.front()));
+    result.claims.push_back(theory_claim(curves, counts, n));
+    const auto largest = static_cast<std::size_t>(std::distance(
+        options.ridges.begin(), std::max_element(options.ridges.begin(), options.ridges.end())));
+    const auto claim = taken_away_claim(curves[largest], counts, n);
+    if (options.ridges[largest] > options.ridges.front() && claim) {
+      result.claims.push_back(*claim);
+    }
   }
   const auto per_feature = std::ssize(counts);
   result.data.push_back({{"/experiment/feature_error",
@@ -305,7 +255,7 @@ void add_networks(const StudyProblem& problem, DrawTable& table, StudyResult& re
         "tangent kernel's after as long a time",
         options.widths[w], mean(kept), standard_error(kept), mean(gap), standard_error(gap)));
     if (w == 0) {
-      first_gap = std::abs(mean(gap));
+      first_gap = mean(gap);
     }
     last_gap = mean(gap);
     last_error = standard_error(gap);
@@ -320,12 +270,8 @@ void add_networks(const StudyProblem& problem, DrawTable& table, StudyResult& re
       "test error of the limiting flow from each network's start; 0: it diverged",
       std::move(limit_error));
   if (is_known) {
-    // Functions are n^(-1/2) from their limit: so much of the narrowest networks' gap may be left.
-    const double left = std::sqrt(static_cast<double>(options.widths.front()) /
-                                  static_cast<double>(options.widths.back()));
-    result.claims.push_back(
-        {"test error of the widest networks less that of the tangent kernel over the same time",
-         last_gap, 0.0, 3.0 * last_error + left * first_gap});
+    result.claims.push_back(network_claim(last_gap, last_error, first_gap, options.widths.front(),
+                                          options.widths.back()));
   }
 }
 

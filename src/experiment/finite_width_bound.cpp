@@ -32,7 +32,9 @@ struct Limit {
   double norm = 0.0;              ///< spectral one of `kernel`
   std::vector<double> least;      ///< S smallest eigenvalues
   std::vector<double> diagonals;  ///< S means of diagonals
-  std::vector<std::optional<Moments>> moments;  ///< S
+  /// Of the part of the first layer's parameters, S of each, or none.
+  std::vector<FirstLayerMoments> first_layer;
+  std::vector<double> first_least;
 };
 
 double mean_diagonal(const Matrix<double>& kernel) {
@@ -41,6 +43,20 @@ double mean_diagonal(const Matrix<double>& kernel) {
     sum += kernel(i, i);
   }
   return sum / static_cast<double>(kernel.rows());
+}
+
+/// The smallest eigenvalue, which is not to be rounding.
+double least_of(const Matrix<double>& kernel, double separation) {
+  const std::vector<double> values = diagonalise_local(kernel.view()).values;
+  constexpr double kSingular = 1e-12;
+  if (!(values.front() > kSingular * values.back())) {
+    throw NumericalError(fmt::format(
+        "the limiting kernel of the training samples is singular with the first two at an angle "
+        "of {:.3g}, so that no width keeps its smallest eigenvalue; take fewer samples, larger "
+        "experiment.separations or another activation",
+        separation));
+  }
+  return values.front();
 }
 
 Limit::Limit(const StudyProblem& problem) {
@@ -56,18 +72,12 @@ Limit::Limit(const StudyProblem& problem) {
     const Matrix<double> moved = brought_together(problem.x, separations[s]);
     std::copy_n(moved.column(1), moved.rows(), samples.column(n + static_cast<std::int64_t>(s)));
     const Matrix<double> near = whole(limiting.of(KernelType::ntk, moved));
-    const std::vector<double> values = diagonalise_local(near.view()).values;
-    constexpr double kSingular = 1e-12;
-    if (!(values.front() > kSingular * values.back())) {
-      throw NumericalError(fmt::format(
-          "the limiting kernel of the training samples is singular with the first two at an angle "
-          "of {:.3g}, so that no width keeps its smallest eigenvalue; take fewer samples, larger "
-          "experiment.separations or another activation",
-          separations[s]));
-    }
-    least.push_back(values.front());
+    least.push_back(least_of(near, separations[s]));
     diagonals.push_back(mean_diagonal(near));
-    moments.push_back(relu_moments(problem.architecture, moved));
+    if (auto moments = relu_first_layer(problem.architecture, moved)) {
+      first_least.push_back(least_of(moments->mean, separations[s]));
+      first_layer.push_back(std::move(*moments));
+    }
   }
 }
 
@@ -137,17 +147,22 @@ class Measured {
     }
     return values;
   }
-  /// At each width by how much of lambda_0 `confidence` of the draws fall short, at most.
-  [[nodiscard]] std::vector<double> shortfalls(std::int64_t index) const {
+  /// At each width by how much of an eigenvalue, that of the limit over `factor`, `confidence` of
+  /// the draws fall short, at most.
+  [[nodiscard]] std::vector<double> shortfalls(std::int64_t index, double factor) const {
     std::vector<double> values;
     for (std::size_t w = 0; w < log2_widths_.size(); ++w) {
       std::vector<double> shortfall = table_->across_draws(w, index);
       for (double& value : shortfall) {
-        value = 1.0 - value;
+        value = 1.0 - value * factor;
       }
       values.push_back(quantile_at(shortfall, options_->width_bound.confidence));
     }
     return values;
+  }
+  /// Whether any width is enough in theory.
+  [[nodiscard]] bool reaches(double bound) const {
+    return static_cast<double>(options_->network.widths.back()) >= bound;
   }
   /// At how many widths that are enough in theory too few draws are within `most`.
   [[nodiscard]] std::int64_t broken(const std::vector<double>& values, double bound,
@@ -169,6 +184,27 @@ class Measured {
 constexpr const char* kEpsilonAxis = "/experiment/epsilon";
 constexpr const char* kSeparationAxis = "/experiment/separation";
 constexpr std::int64_t kFirstRatio = 2;  // quantities before those of the separations
+
+/// Adds measured widths over an axis of so many values, and on which side of them the truth is.
+void add_widths(const std::string& name, const std::string& long_name, const char* axis,
+                const std::vector<WidthFound>& found, StudyResult& result) {
+  std::vector<double> widths;
+  std::vector<double> sides;
+  for (const WidthFound& width : found) {
+    widths.push_back(width.width);
+    sides.push_back(static_cast<double>(width.side));
+  }
+  const auto count = std::ssize(found);
+  const std::string path = "/experiment/" + name;
+  result.data.push_back({{path, long_name, "1", {count}, {axis}}, std::move(widths)});
+  result.data.push_back({{path + "_side",
+                          "0: it is this width; -1: at most this, the narrowest; 1: more than "
+                          "this, the widest",
+                          "1",
+                          {count},
+                          {axis}},
+                         std::move(sides)});
+}
 
 /// The widths that keep the kernel within epsilon, measured and in theory.
 void add_deviations(const StudyProblem& problem, const Limit& limit, const Measured& measured,
@@ -210,19 +246,17 @@ void add_deviations(const StudyProblem& problem, const Limit& limit, const Measu
                             {kWidthAxis}},
                            quantiles});
     const auto line = fit_power(measured.log2_widths(), quantiles);
-    std::vector<double> needed;
+    std::vector<WidthFound> needed;
     std::vector<double> fitted;
     for (const double epsilon : options.epsilons) {
-      needed.push_back(width_within(measured.log2_widths(), quantiles, epsilon).value_or(0.0));
+      needed.push_back(width_within(measured.log2_widths(), quantiles, epsilon));
       fitted.push_back(line && line->slope < 0.0
                            ? std::exp2((std::log2(epsilon) - line->intercept) / line->slope)
                            : 0.0);
     }
-    by_epsilon(name + "_width",
-               "smallest width at which a fraction `confidence` of networks is within epsilon, the "
-               "narrowest "
-               "where it is so at all; 0: wider than all",
-               needed);
+    add_widths(name + "_width",
+               "smallest width at which a fraction `confidence` of networks is within epsilon",
+               kEpsilonAxis, needed, result);
     by_epsilon(name + "_fitted_width", "the same on the fitted power of epsilon; 0: no fit",
                std::move(fitted));
     if (line && line->slope < 0.0) {
@@ -239,87 +273,58 @@ void add_deviations(const StudyProblem& problem, const Limit& limit, const Measu
     }
   }
 
+  const double entries = static_cast<double>(n) * (static_cast<double>(n) + 1.0) / 2.0;
   std::vector<double> arora;
   for (const double epsilon : options.epsilons) {
-    arora.push_back(arora_width(problem.architecture.depth - 1, epsilon, failure));
+    arora.push_back(arora_width(problem.architecture.depth - 1, epsilon, failure / entries));
   }
-  by_epsilon("arora_width", "L^6 / epsilon^4 log(L / failure): its constant, not known, taken as 1",
+  by_epsilon("arora_width",
+             "L^6 / epsilon^4 log(L N (N + 1) / (2 failure)), by a union over all entries: its "
+             "constant, not known, taken as 1",
              std::move(arora));
   if (const auto moments = relu_moments(problem.architecture, problem.x)) {
     const std::vector<double> quantiles = measured.quantiles(0);
     std::vector<double> bounds;
+    std::int64_t reached = 0;
     std::int64_t broken = 0;
     for (const double epsilon : options.epsilons) {
       bounds.push_back(bernstein_width(*moments, epsilon * limit.diagonal, n, failure));
+      reached += measured.reaches(bounds.back()) ? 1 : 0;
       broken += measured.broken(quantiles, bounds.back(), epsilon);
     }
     by_epsilon("bernstein_width", "sufficient for all entries to be within epsilon",
                std::move(bounds));
-    result.claims.push_back(
-        {"widths enough by Bernstein's inequality at which too few networks are within epsilon",
-         static_cast<double>(broken), 0.0, 0.0});
-  }
-}
-
-/// How many pairs of separations have one lambda_0 at most half the other, and at how many of these
-/// the smaller one needs a larger width. Nearer ones would be told apart by chance.
-struct Comparison {
-  std::int64_t pairs = 0;
-  std::int64_t growing = 0;
-};
-/// @param needed  0: wider than all
-Comparison compare_widths(const std::vector<double>& least, const std::vector<double>& needed) {
-  Comparison found;
-  for (std::size_t a = 0; a < least.size(); ++a) {
-    for (std::size_t b = 0; b < least.size(); ++b) {
-      if (2.0 * least[a] <= least[b]) {
-        ++found.pairs;
-        found.growing += needed[b] > 0.0 && (needed[a] == 0.0 || needed[a] > needed[b]) ? 1 : 0;
-      }
+    if (reached > 0) {
+      result.claims.push_back(
+          {fmt::format("widths enough by Bernstein's inequality, known of {} of {} epsilons, at "
+                       "which too few networks are within epsilon",
+                       reached, count),
+           static_cast<double>(broken), 0.0, 0.0});
     }
   }
-  return found;
 }
 
 /// The widths that keep 3/4 of lambda_0, measured and in theory.
 void add_eigenvalues(const StudyProblem& problem, const Limit& limit, const Measured& measured,
                      StudyResult& result) {
   const FiniteWidthOptions& options = problem.options.width_bound;
-  const double failure = 1.0 - options.confidence;
-  const std::int64_t n = problem.x.cols();
   const auto count = std::ssize(options.separations);
   const auto& network = problem.options.network;
   std::vector<double> ratio;
   std::vector<double> relative;
-  std::vector<double> needed;
-  std::vector<double> bernstein;
-  std::vector<double> start;
-  std::vector<double> training;
+  std::vector<WidthFound> needed;
   std::vector<double> log2_least;
   std::vector<double> log2_needed;
-  std::int64_t not_found = 0;
-  std::int64_t broken = 0;
   for (std::size_t s = 0; s < limit.least.size(); ++s) {
     const std::int64_t index = kFirstRatio + static_cast<std::int64_t>(s);
     const std::vector<double> all = measured.all(index);
     ratio.insert(ratio.end(), all.begin(), all.end());
     relative.push_back(limit.least[s] / limit.diagonals[s]);
-    const std::vector<double> shortfalls = measured.shortfalls(index);
-    const auto found = width_within(measured.log2_widths(), shortfalls, 1.0 - kEnough);
-    needed.push_back(found.value_or(0.0));
-    not_found += found ? 0 : 1;
-    if (found) {
+    needed.push_back(
+        width_within(measured.log2_widths(), measured.shortfalls(index, 1.0), 1.0 - kEnough));
+    if (needed.back().side == WidthFound::Side::exactly) {
       log2_least.push_back(std::log2(relative.back()));
-      log2_needed.push_back(std::log2(*found));
-    }
-    start.push_back(du_start_width(n, relative.back(), failure));
-    training.push_back(du_training_width(n, relative.back(), failure));
-    if (limit.moments[s]) {
-      // |E|_2 <= N max |E_ij|, so that entries within lambda_0 / (4 N) are enough.
-      const double entry = (1.0 - kEnough) * limit.least[s] / static_cast<double>(n);
-      bernstein.push_back(bernstein_width(*limit.moments[s], entry, n, failure));
-      broken += found && *found > bernstein.back() ? 1 : 0;
-      broken += measured.broken(shortfalls, bernstein.back(), 1.0 - kEnough);
+      log2_needed.push_back(std::log2(needed.back().width));
     }
   }
   result.data.push_back({{"/experiment/eigenvalue_ratio",
@@ -328,32 +333,28 @@ void add_eigenvalues(const StudyProblem& problem, const Limit& limit, const Meas
                           {count, std::ssize(network.widths), network.draws},
                           {kSeparationAxis, kWidthAxis, kDrawAxis}},
                          std::move(ratio)});
-  const auto by_separation = [&](const char* path, const char* long_name,
-                                 std::vector<double> values) {
-    result.data.push_back({{path, long_name, "1", {count}, {kSeparationAxis}}, std::move(values)});
-  };
-  by_separation("/experiment/lambda_0",
-                "smallest eigenvalue of the limiting kernel over the mean of its diagonal",
-                relative);
-  by_separation("/experiment/eigenvalue_width",
-                "smallest width at which a fraction `confidence` of networks keeps 3/4 of "
-                "lambda_0, the narrowest where it is so at all; 0: wider than all",
-                needed);
-  by_separation("/experiment/du_start_width",
-                "(N / lambda_0)^2 log(N / failure): its constant, not known, taken as 1",
-                std::move(start));
-  by_separation("/experiment/du_training_width",
-                "N^6 / (lambda_0^4 failure^3), for training: its constant taken as 1",
-                std::move(training));
+  result.data.push_back({{"/experiment/lambda_0",
+                          "smallest eigenvalue of the limiting kernel over the mean of its "
+                          "diagonal",
+                          "1",
+                          {count},
+                          {kSeparationAxis}},
+                         relative});
+  add_widths("eigenvalue_width",
+             "smallest width at which a fraction `confidence` of networks keeps 3/4 of lambda_0",
+             kSeparationAxis, needed, result);
   if (log2_least.size() >= 2) {
     const Line line = fit_line(log2_least, log2_needed);
     result.lines.push_back(fmt::format("3/4 lambda_0  width ~ {:.3g} lambda_0^({:+.3f} +- {:.3f})",
                                        std::exp2(line.intercept), line.slope, line.slope_error));
   }
-  if (not_found > 0) {
+  const auto beyond = std::count_if(needed.begin(), needed.end(), [](const WidthFound& found) {
+    return found.side == WidthFound::Side::more_than;
+  });
+  if (beyond > 0) {
     result.lines.push_back(fmt::format(
-        "3/4 of lambda_0 is not reached at {} of {} separations; set wider network.widths",
-        not_found, count));
+        "3/4 of lambda_0 is not reached at {} of {} separations; set wider network.widths", beyond,
+        count));
   }
   if (const auto [pairs, growing] = compare_widths(relative, needed); pairs > 0) {
     result.claims.push_back({fmt::format("pairs of {} with lambda_0 at most half in one of the two "
@@ -361,11 +362,56 @@ void add_eigenvalues(const StudyProblem& problem, const Limit& limit, const Meas
                                          pairs),
                              static_cast<double>(pairs - growing), 0.0, 0.0});
   }
-  if (!bernstein.empty()) {
-    by_separation("/experiment/bernstein_eigenvalue_width", "sufficient for 3/4 of lambda_0",
-                  std::move(bernstein));
+}
+
+/// Widths of theory for 3/4 of the smallest eigenvalue of the first layer's part of the limit. That
+/// is all that Du et al. look at; the rest of a kernel has no negative eigenvalues, so that what is
+/// enough for this part is enough for the kernel to keep as much.
+void add_eigenvalue_bounds(const StudyProblem& problem, const Limit& limit,
+                           const Measured& measured, StudyResult& result) {
+  const FiniteWidthOptions& options = problem.options.width_bound;
+  const double failure = 1.0 - options.confidence;
+  const std::int64_t n = problem.x.cols();
+  const auto count = std::ssize(options.separations);
+  std::vector<double> relative;
+  std::vector<double> chernoff;
+  std::vector<double> start;
+  std::vector<double> training;
+  std::int64_t reached = 0;
+  std::int64_t broken = 0;
+  for (std::size_t s = 0; s < limit.first_layer.size(); ++s) {
+    relative.push_back(limit.first_least[s] / mean_diagonal(limit.first_layer[s].mean));
+    start.push_back(du_start_width(n, relative.back(), failure));
+    training.push_back(du_training_width(n, relative.back(), failure));
+    chernoff.push_back(chernoff_width(limit.first_layer[s], kEnough, failure));
+    reached += measured.reaches(chernoff.back()) ? 1 : 0;
+    const std::int64_t index = kFirstRatio + static_cast<std::int64_t>(s);
+    broken += measured.broken(measured.shortfalls(index, limit.least[s] / limit.first_least[s]),
+                              chernoff.back(), 1.0 - kEnough);
+  }
+  const auto by_separation = [&](const char* path, const char* long_name,
+                                 std::vector<double> values) {
+    result.data.push_back({{path, long_name, "1", {count}, {kSeparationAxis}}, std::move(values)});
+  };
+  by_separation("/experiment/first_layer_lambda_0",
+                "smallest eigenvalue of the part of the limiting kernel of the first layer's "
+                "parameters over the mean of its diagonal",
+                std::move(relative));
+  by_separation("/experiment/du_start_width",
+                "(N / l)^2 log(N / failure), l = first_layer_lambda_0: its constant, not known, "
+                "taken as 1",
+                std::move(start));
+  by_separation("/experiment/du_training_width",
+                "N^6 / (l^4 failure^3), for training: its constant taken as 1",
+                std::move(training));
+  by_separation("/experiment/chernoff_width",
+                "sufficient for 3/4 of the first layer's smallest eigenvalue", std::move(chernoff));
+  if (reached > 0) {
     result.claims.push_back(
-        {"widths above what is enough for 3/4 of lambda_0", static_cast<double>(broken), 0.0, 0.0});
+        {fmt::format("widths enough for 3/4 of the first layer's lambda_0 by Chernoff's bound, "
+                     "known of {} of {} separations, at which too few networks keep it",
+                     reached, count),
+         static_cast<double>(broken), 0.0, 0.0});
   }
 }
 
@@ -393,6 +439,9 @@ StudyResult finite_width_bound(const Communicator& comm, const StudyProblem& pro
   const Measured measured(table, problem.options);
   add_deviations(problem, limit, measured, result);
   add_eigenvalues(problem, limit, measured, result);
+  if (!limit.first_layer.empty()) {
+    add_eigenvalue_bounds(problem, limit, measured, result);
+  }
   return result;
 }
 

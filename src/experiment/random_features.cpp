@@ -50,7 +50,9 @@ std::vector<std::int64_t> feature_counts(std::span<const double> per_sample, std
 Matrix<double> regress_on_features(const Matrix<double>& train, const Matrix<double>& test,
                                    const Matrix<double>& y, std::span<const double> ridges) {
   // theta = (phi phi' + ridge)^-1 phi y = phi (phi' phi + ridge)^-1 y: the smaller matrix, since
-  // the larger one has no full rank.
+  // the larger one has no full rank. Not by fit_functions, which is collective over a grid and
+  // factors for one ridge: here each rank has draws of its own, and one eigensystem serves every
+  // ridge, all positive, so that no mode needs to be left out.
   const bool is_narrow = train.rows() <= train.cols();
   const Matrix<double> gram = is_narrow ? product(Transpose::no, Transpose::yes, train, train)
                                         : product(Transpose::yes, Transpose::no, train, train);

@@ -37,6 +37,33 @@ std::optional<Moments> relu_moments(const Architecture& architecture, const Matr
 double bernstein_width(const Moments& moments, double deviation, std::int64_t samples,
                        double failure);
 
+/// The part of such a kernel that the first layer's parameters make, H = E Y for the terms Y =
+/// sigma_w^2 v^2 1[z > 0] 1[z' > 0] c, and E Y^2. All orthants of three normal numbers have a
+/// closed form, so that both are exact: P(z_i, z_j, z_k > 0) = 1/8 + (asin rho_ij + asin rho_ik +
+/// asin rho_jk) / (4 pi).
+struct FirstLayerMoments {
+  Matrix<double> mean;         ///< H, [N x N]
+  Matrix<double> mean_square;  ///< E Y^2, [N x N]
+};
+/// Nothing where the architecture is another one. Local.
+/// @param x  [d x N], none of variance 0
+std::optional<FirstLayerMoments> relu_first_layer(const Architecture& architecture,
+                                                  const Matrix<double>& x);
+
+/// A width at which the smallest eigenvalue of such a kernel is at least `part` of that of H, l,
+/// with probability 1 - failure. The mean of n independent terms Y >= 0 is what is left of the
+/// kernel without others that are not negative, so that it may stand for it; and for any theta > 0
+///
+///     P(lambda_min(mean Y) <= part l) <= N exp(-n (lambda_min(theta H - theta^2 E Y^2 / 2) - theta
+///     part l)),
+///
+/// from Tropp (2012), theorem 3.6, with log E e^(-theta Y) <= -theta H + theta^2 E Y^2 / 2, which
+/// needs Y >= 0 and no bound from above, since e^-a <= 1 - a + a^2 / 2 for a >= 0. The exponent is
+/// concave in theta, of which the best is taken. With E Y^2 <= R H it is at least (1 - part)^2 l /
+/// (2 R): a Chernoff bound, of order 1 / l. Local.
+/// @pre l > 0, 0 <= part < 1
+double chernoff_width(const FirstLayerMoments& moments, double part, double failure);
+
 /// L^6 / epsilon^4 log(L / failure), the width of Arora et al. (2019), theorem 3.1, for one entry
 /// within epsilon of Theta(x, x). Its constant is not known: here it is 1. Local.
 /// @param layers  L, hidden ones
@@ -44,19 +71,38 @@ double arora_width(int layers, double epsilon, double failure);
 
 /// (N / l)^2 log(N / failure) for the smallest eigenvalue to be 3/4 of the limit's at the start,
 /// and N^6 / (l^4 failure^3) for training to converge, both with the constant 1 in place of unknown
-/// ones. Du, Zhai, Poczos, Singh (2019), section 3. Local.
-/// @param least  l, the smallest eigenvalue of the limiting kernel over the mean of its diagonal
+/// ones. Du, Zhai, Poczos, Singh (2019), section 3, whose network trains its first layer alone.
+/// Local.
+/// @param least  l, the smallest eigenvalue of the first layer's H over the mean of its diagonal
 double du_start_width(std::int64_t samples, double least, double failure);
 double du_training_width(std::int64_t samples, double least, double failure);
 
 /// The smallest of `values` that a fraction of them is not above. Local.
 double quantile_at(std::span<const double> values, double fraction);
 
+/// What measurements at some widths say of another: it is `width`; or at most the narrowest or more
+/// than the widest of them, and then that is `width`.
+struct WidthFound {
+  enum class Side { at_most = -1, exactly = 0, more_than = 1 };
+
+  Side side = Side::exactly;
+  double width = 0.0;
+};
+
 /// The width from which on a quantity measured at ascending widths is at most `most`, on straight
-/// lines of value over log2 width between neighbours; the first width where it always is; nothing
-/// where it is above at the last. Local.
-std::optional<double> width_within(std::span<const double> log2_widths,
-                                   std::span<const double> values, double most);
+/// lines of value over log2 width between neighbours. Local.
+WidthFound width_within(std::span<const double> log2_widths, std::span<const double> values,
+                        double most);
+
+/// How many pairs have one smallest eigenvalue at most half the other, and at how many of these the
+/// smaller one needs a larger width. Nearer ones would be told apart by chance; and those that both
+/// need at most the narrowest width, or more than the widest, are not told apart at all.
+struct Comparison {
+  std::int64_t pairs = 0;
+  std::int64_t growing = 0;
+};
+/// Local.
+Comparison compare_widths(std::span<const double> least, std::span<const WidthFound> needed);
 
 /// x with sample 1 moved towards sample 0, along the arc between them on the sphere around the
 /// origin (its norm stays), to the angle `separation`. Local. Throws NumericalError where the two

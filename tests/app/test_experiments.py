@@ -47,7 +47,7 @@ SHAPES = {
         "effective_ridge": (2, 3), "kernel_error": (2,), "network_error": (W, D), "limit_error": (W, D),
     },
 }
-CLAIMS = {"kernel-convergence": 1, "gaussian-limit": 3, "principal-components": 1, "width-scaling": 5, "descent": 5}
+CLAIMS = {"kernel-convergence": 1, "gaussian-limit": 3, "principal-components": 1, "width-scaling": 5, "descent": 6}
 
 
 def arrays(file):

@@ -118,15 +118,21 @@ TEST(DescentTest, ClaimsSayWhereThePeakIs) {
   problem.options.network.draws = 16;
   problem.options.network.learning_rate = 0.05;
   const StudyResult result = run_study(Communicator::world(), problem, silent_monitor());
-  ASSERT_EQ(result.claims.size(), 5U);
-  for (std::size_t k = 0; k < 2; ++k) {
+  ASSERT_EQ(result.claims.size(), 6U);
+  for (std::size_t k = 0; k < 6; ++k) {
     EXPECT_TRUE(result.claims[k].holds()) << result.claims[k].statement;
   }
   EXPECT_EQ(result.claims[0].value, 0.0);
-  // Where the list ends before N the largest error is no peak, and that is said.
+  // Where the list ends before N the largest error is no peak, and that is said; and nothing is
+  // claimed of P = N, which is not in it.
   problem.options.descent.features = {0.0625, 0.125, 0.25};
   const StudyResult cut = run_study(Communicator::world(), problem, silent_monitor());
+  ASSERT_EQ(cut.claims.size(), 5U);
   EXPECT_FALSE(cut.claims[0].holds());
+  // Nor with one ridge, which has the peak.
+  problem.options.descent.features = {0.5, 1.0, 2.0};
+  problem.options.descent.ridges = {1e-8};
+  EXPECT_EQ(run_study(Communicator::world(), problem, silent_monitor()).claims.size(), 5U);
 }
 
 }  // namespace

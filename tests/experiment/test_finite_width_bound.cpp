@@ -19,9 +19,9 @@ namespace {
 
 StudyProblem width_problem() {
   StudyProblem problem = tiny_problem(Study::finite_width_bound);
-  problem.options.network.widths = {16, 64, 256, 1024};
+  problem.options.network.widths = {16, 64, 256, 4096};
   problem.options.network.draws = 10;
-  problem.options.width_bound.epsilons = {0.3, 1.0, 1.5};
+  problem.options.width_bound.epsilons = {0.1, 1.0, 1.5};
   problem.options.width_bound.separations = {0.01, 1.0};
   problem.architecture = {2, {"relu", {}}, 2.0, 0.1, FirstLayer::plain};
   problem.x = normal_samples(6, 6, 0);
@@ -100,7 +100,33 @@ TEST(FiniteWidthBoundTest, RecordsDistancesOfKernels) {
   EXPECT_LT(data_of(result, "lambda_0")[0], data_of(result, "lambda_0")[1]);
   EXPECT_GT(data_of(result, "entry_width")[0], data_of(result, "entry_width")[1]);
   EXPECT_LT(data_of(result, "entry_width")[0], data_of(result, "bernstein_width")[0]);
-  EXPECT_EQ(result.claims.size(), 5U);
+  ASSERT_EQ(result.claims.size(), 5U);
+  EXPECT_NE(result.claims[2].statement.find("known of 2 of 3 epsilons"), std::string::npos)
+      << result.claims[2].statement;
+  EXPECT_NE(result.claims[4].statement.find("known of 1 of 2 separations"), std::string::npos)
+      << result.claims[4].statement;
+  for (std::size_t k = 2; k < 5; ++k) {
+    EXPECT_TRUE(result.claims[k].holds()) << result.claims[k].statement;
+  }
+  EXPECT_LE(data_of(result, "chernoff_width")[1], 4096.0);
+}
+
+TEST(FiniteWidthBoundTest, ClaimsNothingOfWhatIsNotTold) {
+  StudyProblem problem = width_problem();
+  problem.options.width_bound.separations = {0.001, 0.01};
+  problem.options.network.widths = {4, 6, 8};
+  const StudyResult narrow = run_study(Communicator::world(), problem, silent_monitor());
+  EXPECT_EQ(data_of(narrow, "eigenvalue_width_side"), (std::vector<double>{1.0, 1.0}));
+  EXPECT_EQ(data_of(narrow, "eigenvalue_width"), (std::vector<double>{8.0, 8.0}));
+  for (const Claim& claim : narrow.claims) {
+    EXPECT_EQ(claim.statement.find("enough"), std::string::npos) << claim.statement;
+    EXPECT_EQ(claim.statement.find("pairs"), std::string::npos) << claim.statement;
+  }
+  problem.options.width_bound.separations = {0.5, 1.5};
+  problem.options.network.widths = {2048, 4096, 8192};
+  const StudyResult wide = run_study(Communicator::world(), problem, silent_monitor());
+  EXPECT_EQ(data_of(wide, "eigenvalue_width_side"), (std::vector<double>{-1.0, -1.0}));
+  EXPECT_EQ(data_of(wide, "eigenvalue_width"), (std::vector<double>{2048.0, 2048.0}));
 }
 
 TEST(FiniteWidthBoundTest, IsTheSameOnAnyNumberOfRanks) {
@@ -133,7 +159,7 @@ TEST(FiniteWidthBoundTest, OtherNetworksHaveNoExplicitBound) {
   problem.options.network.widths = {4, 8, 16};
   const StudyResult result = run_study(Communicator::world(), problem, silent_monitor());
   EXPECT_THROW(data_of(result, "bernstein_width"), std::out_of_range);
-  EXPECT_THROW(data_of(result, "bernstein_eigenvalue_width"), std::out_of_range);
+  EXPECT_THROW(data_of(result, "chernoff_width"), std::out_of_range);
   EXPECT_EQ(data_of(result, "arora_width").size(), 3U);
 }
 

@@ -6,7 +6,8 @@ import support
 # Texts that each figure must hold besides those of its claims.
 TEXTS = {
     "descent": ("ridge 10⁻⁸", "Gaussian features, theory", "random features over samples, P/N", "width of trained"),
-    "finite-width-bound": ("enough by Bernstein", "Arora et al., constant 1", "measured, spectral norm", "λ₀ of the limit"),
+    "finite-width-bound": ("enough for all entries", "Arora et al., constant 1", "measured, spectral norm", "λ₀ of the limit",
+                           "Open marks: at most the narrowest"),
     "kernel-convergence": ("width 500", "width 10,000", "limit of infinite width", "t = 0, at the start", "−π/2"),
     "gaussian-limit": ("width 50, 10 networks", "limit: 10, 50, 90 %, t = ∞", "training points"),
     "principal-components": ("½ exp(−λ₂ t), and 0", "component 3", "0.0457, 0.00108, 0.00078", "across f⁽²⁾"),
@@ -82,7 +83,7 @@ class ExperimentsTest(support.Case):
     def test_a_file_without_explicit_bounds_has_its_figure(self):
         """As of deeper networks, for which none is known."""
         arrays = support.EXPERIMENTS["finite-width-bound"](np.random.default_rng(7))
-        for name in ("bernstein_width", "bernstein_eigenvalue_width"):
+        for name in ("bernstein_width", "chernoff_width"):
             del arrays[f"experiment__{name}"]
         file = self.result(experiment="finite-width-bound", **arrays)
         texts = self.texts(self.draw(file, "finite-width-bound", kind="svg")[0])
