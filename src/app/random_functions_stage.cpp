@@ -161,22 +161,21 @@ void write_slope(Run& run, const Scores& scores) {
       error(i, j) = scores.error[static_cast<std::size_t>((skipped + i) * options.draws + j)];
     }
   }
-  if (error.rows() < 2 || !std::all_of(error.data(), error.data() + error.size(),
-                                       [](double value) { return value > 0.0; })) {
+  const auto power = power_of_size(std::span(counts).subspan(static_cast<std::size_t>(skipped)),
+                                   std::as_const(error).view());
+  if (!power) {
     return;
   }
-  const PowerOfSize power = power_of_size(
-      std::span(counts).subspan(static_cast<std::size_t>(skipped)), std::as_const(error).view());
-  run.file.attribute("/random_functions", "slope", power.slope);
+  run.file.attribute("/random_functions", "slope", power->slope);
   run.file.attribute("/random_functions", "slope_from", *first);
-  run.report.value("random_functions_slope", power.slope);
+  run.report.value("random_functions_slope", power->slope);
   std::string uncertainty;
-  if (options.draws > 1) {
-    run.file.attribute("/random_functions", "slope_standard_error", power.standard_error);
-    uncertainty = fmt::format(" +- {:.2g}", power.standard_error);
+  if (!std::isnan(power->standard_error)) {
+    run.file.attribute("/random_functions", "slope_standard_error", power->standard_error);
+    uncertainty = fmt::format(" +- {:.2g}", power->standard_error);
   }
   run.report.line(fmt::format("  from P = {} on the error falls as P^({:.3f}{})", *first,
-                              power.slope, uncertainty));
+                              power->slope, uncertainty));
 }
 
 }  // namespace

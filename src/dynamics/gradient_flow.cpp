@@ -1,6 +1,5 @@
 #include "ntkflow/dynamics/gradient_flow.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 #include <ntkflow/base/contract.hpp>
@@ -55,9 +54,12 @@ TrainedModes GradientFlow::modes() const {
   return modes;
 }
 
+bool GradientFlow::moves(double lambda) const {
+  return lambda + ridge_ > rounding_level(*eigen_);
+}
+
 double GradientFlow::filter(double lambda, double point) const {
-  const std::int64_t n = modes_.rows();
-  return lambda + ridge_ > rounding_level(*eigen_) ? rule_.filter(lambda + ridge_, point, n) : 0.0;
+  return moves(lambda) ? rule_.filter(lambda + ridge_, point, modes_.rows()) : 0.0;
 }
 
 Matrix<double> GradientFlow::coefficients(std::span<const double> points) const {
@@ -75,7 +77,7 @@ std::vector<double> GradientFlow::identity_errors(const LinearOperator& k,
   const std::int64_t n = modes_.rows();
   const std::int64_t outputs = modes_.cols();
   const Matrix<double> remaining = filtered(points, [&](double lambda, double point) {
-    return rule_.residual(std::max(lambda + ridge_, 0.0), point, n);
+    return moves(lambda) ? rule_.residual(lambda + ridge_, point, n) : 1.0;
   });
   const Matrix<double> product = k.apply(coefficients);
   std::vector<double> errors(points.size(), 0.0);

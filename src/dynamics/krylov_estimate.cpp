@@ -11,9 +11,9 @@ namespace {
 constexpr double kSpaceSafety = 6.0;
 constexpr double kDefectSafety = 2.0;
 constexpr double kProductSafety = 4.0;
-constexpr double kRoundingSafety = 20.0;
-// Samples at which it was calibrated; against p?syevd at N = 8,000 it fell short by a factor of 1.7
-// at the earliest times, where all errors are below 1e-14.
+constexpr double kRoundingSafety = 40.0;
+// Samples at which it was calibrated, at half of it; against p?syevd at N = 8,000 that half fell
+// short by a factor of 1.7 at the earliest times, where all errors are below 1e-14.
 constexpr double kCalibratedSize = 2000.0;
 // The largest of some ten thousand values of a normal distribution, in standard deviations.
 constexpr double kLargestDeviation = 4.0;
@@ -21,6 +21,8 @@ constexpr double kLargestDeviation = 4.0;
 // may not have, and one that stagnates does so at the level of the products' error.
 constexpr double kLeastRest = 0.005;
 constexpr double kMostRest = 3.0;
+// Quotients of changes above this one are not those of a sequence that converges.
+constexpr double kSteadyFall = 0.7;
 constexpr std::size_t kDefectTimes = 32;
 
 double quotient(double a, double b) {
@@ -132,7 +134,11 @@ double remaining_change(std::span<const double, 3> changes) {
   const double ratio = std::max(quotient(changes[2], changes[1]),
                                 0.5 * std::min(quotient(changes[1], changes[0]), 1.0));
   const double rest = ratio < 1.0 ? ratio / (1.0 - ratio) : kMostRest;
-  return changes[2] * std::clamp(rest, kLeastRest, kMostRest);
+  // Changes that had hardly fallen do not end at once: one far smaller is so by chance, as where
+  // rounding hides that the space stagnates.
+  const bool stagnated = quotient(changes[1], changes[0]) > kSteadyFall;
+  const double last = stagnated ? std::max(changes[1], changes[2]) : changes[2];
+  return last * std::clamp(rest, kLeastRest, kMostRest);
 }
 
 double space_error(std::span<const double, 3> changes, double defect) {

@@ -28,12 +28,14 @@
 // falls monotonically and the flow's 1 - exp(-t lambda/N) for small steps:
 // TrainingRule::transmission. F_j is E A_j, or the defect (A Q - Q H) Q^T A_j of a projected step.
 // Where training diverges by a factor G a step, |F_j| is weighed by G^(s-j). Rounding is magnified
-// like a defect: estimates stay 1 to 70 times the error as below, but up to 2,000 times where
+// like a defect: estimates stay 1 to 100 times the error as below, but up to 5,000 times where
 // resonance meets rounding.
 //
 // The factors were calibrated on the NTK of MNIST at N = 2,000 and 4,000, with tolerances from 1e-2
 // to 1e-13: in double with a factor and without, in single, and in single with products in double
-// the estimate came out 1.9 to 54 times the error over 1,000 test points, at each of 25 times.
+// the estimate came out 1.9 to 54 times the error over 1,000 test points, at each of 25 times. The
+// factor of rounding was doubled since, as errors of sums depend on the number of ranks: of
+// hundreds of spaces on 1 to 4 ranks one exceeded the estimate by 16 %.
 namespace ntkflow {
 
 /// How large f_t is at one time, and how errors on the way reach it.

@@ -31,8 +31,6 @@ constexpr std::size_t kTimesPerBatch = 8;
 // Relative change of the largest Ritz value below which it counts as lambda_max. It converges twice
 // as fast as its vector, so that its error is far smaller.
 constexpr double kTopChange = 1e-13;
-// The workspace of xSYEVD, 1 + 6 m + 2 m^2 values, has a 32-bit size.
-constexpr std::int64_t kMostColumns = 32766;
 
 // What the space may leave out at any time, of the largest error that no space can mend.
 constexpr double kUnseenShare = 0.1;
@@ -103,19 +101,11 @@ std::vector<double> select(const std::vector<double>& values,
   return selected;
 }
 
-double column_length(const Matrix<double>& a, std::int64_t column) {
-  double sum = 0.0;
-  for (std::int64_t i = 0; i < a.rows(); ++i) {
-    sum += a.column(column)[i] * a.column(column)[i];
-  }
-  return std::sqrt(sum);
-}
-
 }  // namespace
 
 std::int64_t krylov_most_columns(std::int64_t n, std::int64_t outputs, bool has_inverse) {
   const std::int64_t blocks = has_inverse ? 2 * kMostBlocks : kMostPolynomialBlocks;
-  return std::min({n, blocks * (outputs + 1), kMostColumns});
+  return std::min({n, blocks * (outputs + 1), kMostLocalOrder});
 }
 
 /// Measures what a space leaves out, while it grows and when it is done. All members collective
@@ -175,7 +165,7 @@ struct KrylovFlow::Estimator {
                        projected.view());
       const Matrix<double> rows = local_rows(y, -1.0, projected);
       for (std::int64_t j = 0; j < rows.cols(); ++j) {
-        const double length = column_length(rows, j);
+        const double length = euclidean_norm(rows.column(j), rows.rows());
         squares.data()[static_cast<std::int64_t>(begin) * flow.outputs_ + j] = length * length;
       }
     }
@@ -196,7 +186,7 @@ struct KrylovFlow::Estimator {
     for (std::size_t k = 0; k < times.size(); ++k) {
       const Matrix<double> y = flow.coordinates(flow.projected_, times.subspan(k, 1));
       for (std::int64_t j = 0; j < y.cols(); ++j) {
-        norms[k] = max_or_nan(norms[k], column_length(y, j));
+        norms[k] = max_or_nan(norms[k], euclidean_norm(y.column(j), y.rows()));
       }
     }
     max_of_finite(*flow.comm_, norms);
@@ -208,7 +198,8 @@ struct KrylovFlow::Estimator {
     if (rule.has_steps()) {  // after the first step A = eta/N r
       for (std::int64_t j = 0; j < flow.outputs_; ++j) {
         reach = std::max(reach, rule.learning_rate / static_cast<double>(n) *
-                                    column_length(flow.projected_.modes, j));
+                                    euclidean_norm(flow.projected_.modes.column(j),
+                                                   flow.projected_.modes.rows()));
       }
     }
     std::vector<FlowScale> result;
@@ -247,7 +238,7 @@ struct KrylovFlow::Estimator {
           y.column(k)[i] += weight * outputs.column(j)[i];
         }
       }
-      if (const double length = column_length(y, k); length > 0.0) {
+      if (const double length = euclidean_norm(y.column(k), y.rows()); length > 0.0) {
         const double factor = scales[static_cast<std::size_t>(k)].norm / length;
         std::transform(y.column(k), y.column(k) + m, y.column(k),
                        [factor](double value) { return factor * value; });
@@ -422,7 +413,8 @@ KrylovFlow::KrylovFlow(const Communicator& comm, const KrylovOperators& operator
       grow_until(looked_at[static_cast<std::size_t>(next)]);
       for (std::int64_t j = 0; j < outputs_; ++j) {
         defect = std::max(defect, defects(j, next));
-        if (const double length = column_length(residual, j); length > 0.0) {
+        if (const double length = euclidean_norm(residual.column(j), residual.rows());
+            length > 0.0) {
           report_.identity_error = std::max(report_.identity_error, defects(j, next) / length);
         }
       }
@@ -451,29 +443,16 @@ KrylovFlow::KrylovFlow(const Communicator& comm, const KrylovOperators& operator
 }
 
 KrylovFlow::Projected KrylovFlow::project() const {
-  // Ranks whose processors or thread counts differ may find other last bits, or eigenvectors of the
-  // other sign, but they must agree on one basis: rank 0 decides.
+  // Rank 0 decides on one basis, and on the modes in it, for all.
   Projected projected;
-  collectively(*comm_, [&] {
-    const std::int64_t m = space_->dimension();
-    projected.modes = Matrix<double>(m, outputs_);
-    if (comm_->rank() == 0) {
-      projected.eigen = diagonalise_local(space_->projection());
-      multiply<double>(Transpose::yes, Transpose::no, 1.0, projected.eigen.vectors.view(),
-                       space_->start_coordinates().block(0, 0, m, outputs_), 0.0,
-                       projected.modes.view());
-    } else {
-      projected.eigen.values.resize(static_cast<std::size_t>(m));
-      projected.eigen.vectors = Matrix<double>(m, m);
-    }
-  });
-  const auto share = [this](double* values, std::int64_t count) {
-    const std::span all(values, static_cast<std::size_t>(count));
-    comm_->broadcast(std::as_writable_bytes(all), 0);
-  };
-  share(projected.eigen.values.data(), std::ssize(projected.eigen.values));
-  share(projected.eigen.vectors.data(), projected.eigen.vectors.size());
-  share(projected.modes.data(), projected.modes.size());
+  projected.eigen = diagonalise_shared(*comm_, space_->projection());
+  const std::int64_t m = space_->dimension();
+  collectively(*comm_, [&] { projected.modes = Matrix<double>(m, outputs_); });
+  multiply<double>(Transpose::yes, Transpose::no, 1.0, projected.eigen.vectors.view(),
+                   space_->start_coordinates().block(0, 0, m, outputs_), 0.0,
+                   projected.modes.view());
+  const std::span modes(projected.modes.data(), static_cast<std::size_t>(projected.modes.size()));
+  comm_->broadcast(std::as_writable_bytes(modes), 0);
   return projected;
 }
 

@@ -159,8 +159,8 @@ double TrainingRule::filter(double lambda, double point, std::int64_t n) const {
 }
 
 double TrainingRule::residual(double lambda, double point, std::int64_t n) const {
-  if (!has_steps()) {
-    return std::exp(-point / static_cast<double>(n) * lambda);
+  if (!has_steps()) {  // exp(-0 t) at t = infinity too
+    return lambda == 0.0 ? 1.0 : std::exp(-point / static_cast<double>(n) * lambda);
   }
   const Mode mode = mode_of(*this, lambda, n);
   return mode.x == 0.0 ? 1.0 : 1.0 - mode.x * step_response(mode, point);

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include <ntkflow/base/contract.hpp>
 #include <ntkflow/base/error.hpp>
 #include <ntkflow/base/narrow.hpp>
+#include <ntkflow/dist/collectively.hpp>
 
 #include "blas_abi.hpp"
 
@@ -40,6 +42,23 @@ LocalEigenSystem diagonalise_local(MatrixView<const double> a) {
                          " do not converge (xSYEVD returned " + std::to_string(info) +
                          "); check the input for values that are not finite");
   }
+  return eigen;
+}
+
+LocalEigenSystem diagonalise_shared(const Communicator& comm, MatrixView<const double> h) {
+  const std::int64_t m = h.rows;
+  LocalEigenSystem eigen;
+  collectively(comm, [&] {
+    if (comm.rank() == 0) {
+      eigen = diagonalise_local(h);
+    } else {
+      eigen = {std::vector<double>(static_cast<std::size_t>(m)), Matrix<double>(m, m)};
+    }
+  });
+  comm.broadcast(std::as_writable_bytes(std::span(eigen.values)), 0);
+  comm.broadcast(std::as_writable_bytes(std::span(eigen.vectors.data(),
+                                                  static_cast<std::size_t>(eigen.vectors.size()))),
+                 0);
   return eigen;
 }
 

@@ -25,14 +25,6 @@ constexpr double kUnseenShare = 0.02;
 /// Relative changes that rounding explains.
 constexpr double kRoundingShare = 1e-12;
 
-double column_length(const Matrix<double>& a, std::int64_t j) {
-  double sum = 0.0;
-  for (std::int64_t i = 0; i < a.rows(); ++i) {
-    sum += a.column(j)[i] * a.column(j)[i];
-  }
-  return std::sqrt(sum);
-}
-
 Matrix<double> beside(const Matrix<double>& a, const Matrix<double>& b) {
   NTKFLOW_EXPECTS(a.rows() == b.rows(), a.rows(), b.rows());
   Matrix<double> both(a.rows(), a.cols() + b.cols());
@@ -76,13 +68,11 @@ bool is_settled(double before, double now, double standard_error) {
 
 /// Blocks of a space, each of a product with K; ridges down to 1e-4 lambda_max need no more.
 constexpr std::int64_t kMostBlocks = 100;
-/// The order of an eigenproblem whose workspace LAPACK can count.
-constexpr std::int64_t kMostColumns = 32766;
 
 }  // namespace
 
 std::int64_t ridge_path_most_columns(std::int64_t n, std::int64_t outputs) {
-  return std::min({n, kMostBlocks * (outputs + kTraceProbes), kMostColumns});
+  return std::min({n, kMostBlocks * (outputs + kTraceProbes), kMostLocalOrder});
 }
 
 Matrix<double> trace_probes(std::int64_t n, std::int64_t count) {
@@ -111,8 +101,9 @@ KrylovRidgePath::KrylovRidgePath(const Communicator& comm, const LinearOperator&
       space_(start_space(comm, k, residual, probes, options.most_columns)) {
   NTKFLOW_EXPECTS(!ridges_.empty() && ridges_.front() >= 0.0 && probes.cols() >= 1, ridges_.size(),
                   probes.cols());
+  collectively(comm, [&] { lengths_.resize(static_cast<std::size_t>(outputs_)); });
   for (std::int64_t c = 0; c < outputs_; ++c) {
-    lengths_.push_back(column_length(residual, c));
+    lengths_[static_cast<std::size_t>(c)] = euclidean_norm(residual.column(c), n_);
   }
   // With no room for a whole block the one before it still leads out of the space: two count.
   std::int64_t last_begin = 0;
@@ -169,28 +160,15 @@ double KrylovRidgePath::null_level() const {
 }
 
 KrylovRidgePath::Projected KrylovRidgePath::project() const {
-  // Rank 0 decides on one basis, as ranks may find eigenvectors of other signs.
+  // Rank 0 decides on one basis, and on the modes in it, for all.
   Projected projected;
-  collectively(*comm_, [&] {
-    const std::int64_t m = space_.dimension();
-    const MatrixView<const double> start = space_.start_coordinates();
-    projected.modes = Matrix<double>(m, start.cols);
-    if (comm_->rank() == 0) {
-      projected.eigen = diagonalise_local(space_.projection());
-      multiply<double>(Transpose::yes, Transpose::no, 1.0, projected.eigen.vectors.view(), start,
-                       0.0, projected.modes.view());
-    } else {
-      projected.eigen.values.resize(static_cast<std::size_t>(m));
-      projected.eigen.vectors = Matrix<double>(m, m);
-    }
-  });
-  const auto share = [this](double* values, std::int64_t count) {
-    const std::span all(values, static_cast<std::size_t>(count));
-    comm_->broadcast(std::as_writable_bytes(all), 0);
-  };
-  share(projected.eigen.values.data(), std::ssize(projected.eigen.values));
-  share(projected.eigen.vectors.data(), projected.eigen.vectors.size());
-  share(projected.modes.data(), projected.modes.size());
+  projected.eigen = diagonalise_shared(*comm_, space_.projection());
+  const MatrixView<const double> start = space_.start_coordinates();
+  collectively(*comm_, [&] { projected.modes = Matrix<double>(start.rows, start.cols); });
+  multiply<double>(Transpose::yes, Transpose::no, 1.0, projected.eigen.vectors.view(), start, 0.0,
+                   projected.modes.view());
+  const std::span modes(projected.modes.data(), static_cast<std::size_t>(projected.modes.size()));
+  comm_->broadcast(std::as_writable_bytes(modes), 0);
   return projected;
 }
 
@@ -263,18 +241,25 @@ Matrix<double> KrylovRidgePath::squared_residuals(const Matrix<double>& y,
 
 void KrylovRidgePath::evaluate(std::int64_t last_begin) {
   projected_ = project();
-  const std::vector<double>& ritz = projected_.eigen.values;
-  const std::int64_t m = std::ssize(ritz);
-  scores_.assign(ridges_.size(), {});
-  errors_.assign(ridges_.size(), {});
-  residual_error_.assign(ridges_.size(), 0.0);
-  if (m == 0) {  // r is zero, and so is all else
+  collectively(*comm_, [&] {
+    scores_.assign(ridges_.size(), {});
+    errors_.assign(ridges_.size(), {});
+    residual_error_.assign(ridges_.size(), 0.0);
+  });
+  if (projected_.eigen.values.empty()) {  // r is zero, and so is all else
     return;
   }
+  const Matrix<double> y = coordinates(ridges_);
+  const Matrix<double> tail = last_images(last_begin);
+  collectively(*comm_, [&] { score(y, tail); });
+}
+
+void KrylovRidgePath::score(const Matrix<double>& y, const Matrix<double>& tail) {
+  const std::vector<double>& ritz = projected_.eigen.values;
+  const std::int64_t m = std::ssize(ritz);
   const auto n = static_cast<double>(n_);
   const std::int64_t probes = projected_.modes.cols() - outputs_;
-  const Matrix<double> y = coordinates(ridges_);
-  const Matrix<double> squares = squared_residuals(y, last_images(last_begin));
+  const Matrix<double> squares = squared_residuals(y, tail);
   for (std::size_t i = 0; i < ridges_.size(); ++i) {
     const auto k = static_cast<std::int64_t>(i);
     const double ridge = ridges_[i];
@@ -283,7 +268,7 @@ void KrylovRidgePath::evaluate(std::int64_t last_begin) {
     double squared_norm = 0.0;
     double squared_error = 0.0;
     for (std::int64_t c = 0; c < outputs_; ++c) {
-      const double norm = column_length(y, k * outputs_ + c);
+      const double norm = euclidean_norm(y.column(k * outputs_ + c), m);
       squared_norm += norm * norm;
       // r - K alpha = mu alpha, which lies in the space, and what leads out of it.
       squared_error += ridge * ridge * norm * norm + squares(k, c);

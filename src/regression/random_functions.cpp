@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -144,35 +145,53 @@ Matrix<double> multiply_leading(const DistMatrix<double>& a, const Matrix<double
   return whole;
 }
 
-PowerOfSize power_of_size(std::span<const std::int64_t> sizes, MatrixView<const double> error) {
-  NTKFLOW_EXPECTS(std::ssize(sizes) == error.rows && error.rows >= 2 && error.cols >= 1,
-                  sizes.size(), error.rows, error.cols);
+namespace {
+
+/// The slope of a line through log error over log size, of the errors above zero.
+std::optional<double> slope_of(std::span<const std::int64_t> sizes, const double* error) {
   std::vector<double> x;
-  double centre = 0.0;
-  for (const std::int64_t size : sizes) {
-    x.push_back(std::log(static_cast<double>(size)));
-    centre += x.back() / static_cast<double>(error.rows);
-  }
-  std::vector<double> slopes;
-  PowerOfSize power;
-  const auto repetitions = static_cast<double>(error.cols);
-  for (std::int64_t j = 0; j < error.cols; ++j) {
-    double xx = 0.0;
-    double xy = 0.0;
-    for (std::int64_t i = 0; i < error.rows; ++i) {
-      const double distance = x[static_cast<std::size_t>(i)] - centre;
-      xx += distance * distance;
-      xy += distance * std::log(error(i, j));
+  std::vector<double> y;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if (error[i] > 0.0) {
+      x.push_back(std::log(static_cast<double>(sizes[i])));
+      y.push_back(std::log(error[i]));
     }
-    slopes.push_back(xy / xx);
-    power.slope += slopes.back() / repetitions;
   }
+  if (x.size() < 2) {
+    return std::nullopt;
+  }
+  const double centre = std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
+  double xx = 0.0;
+  double xy = 0.0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    xx += (x[i] - centre) * (x[i] - centre);
+    xy += (x[i] - centre) * y[i];
+  }
+  return xy / xx;
+}
+
+}  // namespace
+
+std::optional<PowerOfSize> power_of_size(std::span<const std::int64_t> sizes,
+                                         MatrixView<const double> error) {
+  NTKFLOW_EXPECTS(std::ssize(sizes) == error.rows, sizes.size(), error.rows);
+  std::vector<double> slopes;
+  for (std::int64_t j = 0; j < error.cols; ++j) {
+    if (const auto slope = slope_of(sizes, error.column(j))) {
+      slopes.push_back(*slope);
+    }
+  }
+  if (slopes.empty()) {
+    return std::nullopt;
+  }
+  const auto count = static_cast<double>(slopes.size());
+  PowerOfSize power;
+  power.slope = std::accumulate(slopes.begin(), slopes.end(), 0.0) / count;
   for (const double slope : slopes) {
     power.standard_error += (slope - power.slope) * (slope - power.slope);
   }
-  power.standard_error = error.cols > 1
-                             ? std::sqrt(power.standard_error / (repetitions - 1.0) / repetitions)
-                             : std::numeric_limits<double>::quiet_NaN();
+  power.standard_error = slopes.size() > 1 ? std::sqrt(power.standard_error / (count - 1.0) / count)
+                                           : std::numeric_limits<double>::quiet_NaN();
   return power;
 }
 

@@ -26,7 +26,7 @@ class CommandLineTest(Case):
         config = self.config()
         for arguments in (
             [], ["rnu", config], ["run"], ["run", config, "--progress", "sideways"], ["run", config, "--quiet", "--verbose"],
-            ["run", config, "--resume"], ["run", config, "--max-hours", "2"], ["experiment", "descent"],
+            ["run", config, "--resume"], ["run", config, "--max-hours", "2"], ["experiment", "decsent"],
             ["predict", "m.h5", "--inputs", "x"], ["plan", config, "--memory-per-rank", "lots"],
             ["show", "m.h5", "--set", "a.b=1"], ["predict", "m.h5", "--inputs", "x", "--output", "y", "--set", "a.b=1"],
             ["plan", config, "--log-json", "log"], ["show", "m.h5", "--quiet"], ["info", "--output", "x"],

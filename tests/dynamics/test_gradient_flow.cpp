@@ -8,6 +8,7 @@
 #include <ntkflow/dynamics/gradient_flow.hpp>
 #include <ntkflow/gram/kernel_matrix.hpp>
 #include <ntkflow/regression/fit.hpp>
+#include <ntkflow/spectrum/summary.hpp>
 
 #include "support/kernel_problem.hpp"
 #include "support/mpi_test.hpp"
@@ -329,6 +330,45 @@ TEST(GradientFlowTest, NullSpaceNeverMoves) {
   const double late[] = {1e9 / flow.lambda_max()};
   EXPECT_LE(largest(flow.coefficients(late)), 1e-10);
   EXPECT_LE(largest(flow.train_increment(late)), 1e-10);
+}
+
+TEST(GradientFlowTest, IdentityHoldsInTheNullSpace) {
+  // Of 12 equal samples 11 eigenvalues are zero but for rounding, of either sign.
+  constexpr std::int64_t kFirst = kTrain / 2;
+  const auto repeated = [=](std::int64_t position, std::int64_t input) {
+    return train_sample(std::min(position, kFirst), input);
+  };
+  const auto world = Communicator::world();
+  const auto grid = ProcessGrid::create(world, automatic_grid(world.size()));
+  const auto kernel =
+      test::make_kernel<double>(grid, network(), KernelType::ntk, 3, kDimension, kTrain, repeated);
+  const auto outcome = diagonalise(kernel.assemble_symmetric(Triangle::lower, silent_monitor()));
+  const auto& eigen = std::get<EigenSystem<double>>(outcome);
+  const KernelOperator k(kernel, silent_monitor());
+  Matrix<double> residual(kTrain, 1);
+  for (std::int64_t i = 0; i < kTrain; ++i) {
+    residual(i, 0) = std::cos(static_cast<double>(i * i));
+  }
+  const double forever = std::numeric_limits<double>::infinity();
+  double null_part = 0.0;  // of modes that would decay by the sign of their eigenvalue
+  const Matrix<double> modes = modes_of(eigen, residual);
+  for (std::int64_t i = 0; i < kTrain - kFirst - 1; ++i) {
+    if (eigen.values[static_cast<std::size_t>(i)] > 0.0) {
+      null_part += modes(i, 0) * modes(i, 0);
+    }
+  }
+  const double bound = test::eigen_bound<double>(kTrain, 1.0);
+  EXPECT_GT(null_part, bound) << "no eigenvalue that is positive by rounding: nothing is tested";
+  for (const TrainingRule& rule :
+       {TrainingRule{}, TrainingRule{Optimizer::gradient_descent, 0.5, 0.0}}) {
+    TrainingRule scaled = rule;
+    scaled.learning_rate *= static_cast<double>(kTrain) / eigen.values.back();
+    const GradientFlow flow(eigen, residual, 0.0, scaled);
+    const std::vector<double> points{0.0, 10.0, forever};
+    for (const double error : flow.identity_errors(k, points, flow.coefficients(points))) {
+      EXPECT_LE(error, bound);
+    }
+  }
 }
 
 }  // namespace

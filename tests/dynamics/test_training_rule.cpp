@@ -187,6 +187,15 @@ TEST(TrainingRuleTest, DivergesAsTheExplicitUpdateDoes) {
   }
 }
 
+TEST(TrainingRuleTest, LeavesAZeroEigenvalueForever) {
+  for (const TrainingRule& rule :
+       {TrainingRule{}, TrainingRule{Optimizer::gradient_descent, 0.5, 0.0},
+        TrainingRule{Optimizer::heavy_ball, 0.5, 0.9}}) {
+    EXPECT_EQ(rule.residual(0.0, kForever, 7), 1.0);
+    EXPECT_EQ(rule.residual(1.0, kForever, 7), 0.0);
+  }
+}
+
 TEST(TrainingRuleTest, IsNeverNotANumber) {
   const RandomStream random(4, 1);
   for (std::uint64_t i = 0; i < 20000; ++i) {

@@ -236,11 +236,29 @@ TEST(PowerOfSizeTest, FindsThePower) {
                              -0.5 + 0.1 * static_cast<double>(j - 1));
     }
   }
-  const PowerOfSize power = power_of_size(sizes, std::as_const(error).view());
-  EXPECT_NEAR(power.slope, -0.5, 1e-12);
-  EXPECT_NEAR(power.standard_error, 0.1 / std::sqrt(3.0), 1e-12);
-  EXPECT_TRUE(std::isnan(
-      power_of_size(sizes, std::as_const(error).view().block(0, 0, 4, 1)).standard_error));
+  const auto power = power_of_size(sizes, std::as_const(error).view());
+  ASSERT_TRUE(power.has_value());
+  EXPECT_NEAR(power->slope, -0.5, 1e-12);
+  EXPECT_NEAR(power->standard_error, 0.1 / std::sqrt(3.0), 1e-12);
+  const auto single = power_of_size(sizes, std::as_const(error).view().block(0, 0, 4, 1));
+  ASSERT_TRUE(single.has_value());
+  EXPECT_TRUE(std::isnan(single->standard_error));
+}
+
+TEST(PowerOfSizeTest, LeavesOutErrorsOfZero) {
+  const std::vector<std::int64_t> sizes = {10, 100, 1000};
+  Matrix<double> error(3, 3);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    error(i, 0) = std::pow(static_cast<double>(sizes[static_cast<std::size_t>(i)]), -0.4);
+    error(i, 1) = std::pow(static_cast<double>(sizes[static_cast<std::size_t>(i)]), -0.6);
+  }
+  error(2, 1) = 0.0;  // the line goes through the two others
+  error(0, 2) = 1.0;  // a single point has none
+  const auto power = power_of_size(sizes, std::as_const(error).view());
+  ASSERT_TRUE(power.has_value());
+  EXPECT_NEAR(power->slope, -0.5, 1e-12);
+  EXPECT_NEAR(power->standard_error, 0.1, 1e-12);
+  EXPECT_FALSE(power_of_size(sizes, std::as_const(error).view().block(0, 2, 3, 1)).has_value());
 }
 
 }  // namespace

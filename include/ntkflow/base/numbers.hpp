@@ -21,6 +21,15 @@ inline double largest_magnitude(const double* values, std::int64_t n) {
   return largest;
 }
 
+/// sqrt(sum of squares) of n values. Local.
+inline double euclidean_norm(const double* values, std::int64_t n) {
+  double sum = 0.0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    sum += values[i] * values[i];
+  }
+  return std::sqrt(sum);
+}
+
 /// The number below which a standard normal variable falls with probability p in (0, 1), to a few
 /// eps. Local. Ref: Abramowitz, Stegun (1964), 26.2.23, refined by Halley's method.
 inline double normal_quantile(double p) {

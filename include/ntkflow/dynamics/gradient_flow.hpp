@@ -29,14 +29,16 @@ class GradientFlow : public Flow {
   [[nodiscard]] Matrix<double> train_increment(std::span<const double> points) const override;
 
   /// How well A_t obeys the rule's own identity (K + ridge I) A_t + p_t(K + ridge I) r = r, for the
-  /// flow p_t(lambda) = exp(-t lambda/N), with K applied anew: for each point the largest over
-  /// outputs of |left - right| / |r|. @param coefficients  of the same points. Collective over the
-  /// grid.
+  /// flow p_t(lambda) = exp(-t lambda/N) and 1 in the null space, with K applied anew: for each
+  /// point the largest over outputs of |left - right| / |r|. @param coefficients  of the same
+  /// points. Collective over the grid.
   [[nodiscard]] std::vector<double> identity_errors(const LinearOperator& k,
                                                     std::span<const double> points,
                                                     const Matrix<double>& coefficients) const;
 
  private:
+  /// Whether lambda + ridge is above rounding, so that the mode is not of the null space.
+  [[nodiscard]] bool moves(double lambda) const;
   /// phi_t(lambda + ridge), zero in the null space.
   [[nodiscard]] double filter(double lambda, double point) const;
   /// V (g(lambda_i, t) S_i) at all points.

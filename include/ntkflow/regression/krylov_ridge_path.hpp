@@ -89,7 +89,7 @@ class KrylovRidgePath {
   [[nodiscard]] Projected project() const;
   /// Q^T alpha, [m x (R C)].
   [[nodiscard]] Matrix<double> coordinates(std::span<const double> ridges) const;
-  /// |r - (K + mu I) alpha|^2 by ridge and output, [R x C]. @param tail  see last_images
+  /// |r - (K + mu I) alpha|^2 by ridge and output, [R x C]. @param tail  see last_images. Local.
   [[nodiscard]] Matrix<double> squared_residuals(const Matrix<double>& y,
                                                  const Matrix<double>& tail) const;
   /// W^T W of W = (I - Q Q^T) K Q, of the columns of Q from `begin` on: only the last blocks lead
@@ -99,6 +99,8 @@ class KrylovRidgePath {
   [[nodiscard]] bool is_enough(std::span<const RidgeScore> before, double tolerance) const;
   /// Scores, standard errors and residuals with the space as it stands.
   void evaluate(std::int64_t last_begin);
+  /// The same from coordinates(ridges) and last_images. Local.
+  void score(const Matrix<double>& y, const Matrix<double>& tail);
 
   const Communicator* comm_;
   std::int64_t n_;

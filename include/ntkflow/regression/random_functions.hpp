@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include <ntkflow/base/matrix.hpp>
@@ -48,16 +49,18 @@ DistMatrix<double> leading_part(const DistMatrix<double>& a, std::int64_t rows, 
 /// beyond n have no part. Collective over the grid.
 Matrix<double> multiply_leading(const DistMatrix<double>& a, const Matrix<double>& x);
 
-/// Mean over repetitions of the slope of log error over log size, with its standard error, which
-/// needs at least two.
+/// Mean over repetitions of the slope of log error over log size, with its standard error, which is
+/// NaN of fewer than two.
 struct PowerOfSize {
   double slope = 0.0;
   double standard_error = 0.0;
 };
 /// A line is fitted for each repetition: errors within one, which shares its functions, are not
-/// independent. Local.
-/// @param error  positive, [sizes x repetitions]
-/// @pre at least two different sizes
-PowerOfSize power_of_size(std::span<const std::int64_t> sizes, MatrixView<const double> error);
+/// independent. Errors that are not positive, such as the zero of a prediction met exactly, have no
+/// logarithm and are left out, as is a repetition with fewer than two others; nothing where none
+/// is left. Local.
+/// @param sizes  ascending, without repetition  @param error  [sizes x repetitions]
+std::optional<PowerOfSize> power_of_size(std::span<const std::int64_t> sizes,
+                                         MatrixView<const double> error);
 
 }  // namespace ntkflow
