@@ -11,6 +11,7 @@
 #include <ntkflow/base/error.hpp>
 #include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/linalg/local.hpp>
+#include <ntkflow/linalg/local_eigen.hpp>
 
 #include "power_iteration.hpp"
 #include "shared_rows.hpp"
@@ -29,8 +30,6 @@ constexpr std::int64_t kExactColumns = 128;
 constexpr std::int64_t kLeastExtraBlocks = 2;
 constexpr std::int64_t kMostExtraBlocks = 8;
 constexpr int kMostCorrections = 6;
-// The workspace of xSYEVD, 1 + 6 m + 2 m^2 values, has a 32-bit size.
-constexpr std::int64_t kMostBasis = 32766;
 
 // The inverse has one pair to find, far from the others as a rule.
 constexpr LanczosSize kSmallest{1, 4, 9, 61};
@@ -196,10 +195,10 @@ LeadingEigenpairs leading_eigenpairs(const Communicator& comm, const LinearOpera
   FurtherPairs further;
   if (options.method == LeadingMethod::lanczos) {
     const LanczosSize size = lanczos_size(n, count);
-    if (size.capacity > kMostBasis) {
+    if (size.capacity > kMostLocalOrder) {
       throw ResourceError("Lanczos for " + std::to_string(count) + " eigenpairs takes a basis of " +
                           std::to_string(size.capacity) + " vectors, more than " +
-                          std::to_string(kMostBasis) +
+                          std::to_string(kMostLocalOrder) +
                           ", the most that the projected problem may have; ask for fewer pairs or "
                           "for all of them by a full eigensolve");
     }

@@ -35,23 +35,15 @@ constexpr std::int64_t kPanelRows = 256;
 RitzPairs largest_pairs(const Communicator& comm, MatrixView<const double> h, std::int64_t count) {
   const std::int64_t m = h.rows;
   NTKFLOW_EXPECTS(count >= 0 && count <= m, count, m);
+  const LocalEigenSystem eigen = diagonalise_shared(comm, h);
   RitzPairs pairs;
   collectively(comm, [&] {
-    pairs.values.resize(static_cast<std::size_t>(count));
     pairs.vectors = Matrix<double>(m, count);
-    if (comm.rank() == 0) {
-      const LocalEigenSystem eigen = diagonalise_local(h);
-      for (std::int64_t j = 0; j < count; ++j) {
-        pairs.values[static_cast<std::size_t>(j)] =
-            eigen.values[static_cast<std::size_t>(m - 1 - j)];
-        std::copy_n(eigen.vectors.column(m - 1 - j), m, pairs.vectors.column(j));
-      }
+    for (std::int64_t j = 0; j < count; ++j) {
+      pairs.values.push_back(eigen.values[static_cast<std::size_t>(m - 1 - j)]);
+      std::copy_n(eigen.vectors.column(m - 1 - j), m, pairs.vectors.column(j));
     }
   });
-  comm.broadcast(std::as_writable_bytes(std::span(pairs.values)), 0);
-  comm.broadcast(std::as_writable_bytes(std::span(pairs.vectors.data(),
-                                                  static_cast<std::size_t>(pairs.vectors.size()))),
-                 0);
   return pairs;
 }
 
