@@ -6,21 +6,25 @@
 #include <limits>
 #include <optional>
 #include <span>
-#include <variant>
 
 #include <fmt/format.h>
 
 #include <ntkflow/base/hash.hpp>
 #include <ntkflow/base/random.hpp>
-#include <ntkflow/linalg/eigen.hpp>
 
 #include "limiting_kernel.hpp"
+#include "shared_kernel.hpp"
 #include "zonal_study.hpp"
 
 namespace ntkflow {
 namespace {
 
-constexpr std::int64_t kBlock = 64;
+/// Depth of the networks whose sample spectrum is found, if the study goes as deep.
+constexpr std::int64_t kSampleDepth = 3;
+
+std::int64_t sample_depth(const ZonalOptions& options) {
+  return std::min(kSampleDepth, options.depth);
+}
 
 /// Uniform on the sphere of radius sqrt(d), where x.x / d = 1: [d x n].
 Matrix<double> uniform_samples(std::int64_t dimension, std::int64_t n, std::uint64_t seed) {
@@ -84,12 +88,8 @@ std::vector<Level> levels(const ZonalSpectra& spectra, std::int64_t kernel, Kern
 
 /// Eigenvalues of K / N, descending. Collective over the grid.
 std::vector<double> sample_eigenvalues(const LimitingKernel& limiting, KernelType type,
-                                       const Matrix<double>& x) {
-  auto solved = diagonalise(limiting.of(type, x));
-  if (std::holds_alternative<EigenFailure>(solved)) {
-    throw NumericalError("the eigensolver failed on the kernel matrix of the samples");
-  }
-  std::vector<double> values = std::get<EigenSystem<double>>(solved).values;
+                                       const Matrix<double>& x, Monitor& monitor) {
+  std::vector<double> values = shared_eigensystem(limiting.matrix(type, x, x), monitor).values;
   std::reverse(values.begin(), values.end());
   for (double& value : values) {
     value /= static_cast<double>(x.cols());
@@ -100,11 +100,11 @@ std::vector<double> sample_eigenvalues(const LimitingKernel& limiting, KernelTyp
 /// The largest distance of a sample eigenvalue from that of its degree, over what is expected of N
 /// samples: with M eigenfunctions so far, their sample covariance has its eigenvalues within
 /// 2 sqrt(M/N) + M/N of 1 (Marchenko, Pastur 1967), and what comes after adds the mean of its own
-/// sum. Degrees with M up to N/8, where groups are apart.
-double distance_from_levels(const std::vector<double>& sample, const std::vector<Level>& limit,
-                            double diagonal) {
+/// sum. Degrees with M up to N/8, where groups are apart; nothing where there is none.
+std::optional<double> distance_from_levels(const std::vector<double>& sample,
+                                           const std::vector<Level>& limit, double diagonal) {
   const auto n = static_cast<double>(sample.size());
-  double largest = 0.0;
+  std::optional<double> largest;
   double before = 0.0;
   double rest = diagonal;
   for (const Level& level : limit) {
@@ -118,7 +118,7 @@ double distance_from_levels(const std::vector<double>& sample, const std::vector
     const double allowed =
         level.eigenvalue * (2.0 * std::sqrt(share) + share) + rest / n + rounding;
     for (auto i = static_cast<std::size_t>(before); i < static_cast<std::size_t>(until); ++i) {
-      largest = std::max(largest, std::abs(sample[i] - level.eigenvalue) / allowed);
+      largest = std::max(largest.value_or(0.0), std::abs(sample[i] - level.eigenvalue) / allowed);
     }
     before = until;
   }
@@ -126,9 +126,9 @@ double distance_from_levels(const std::vector<double>& sample, const std::vector
 }
 
 struct SampleSpectra {
-  std::vector<double> sample;  // [kernel][type][N]
-  std::vector<double> limit;   // likewise: those of the degrees, each as often as it occurs
-  double distance = 0.0;
+  std::vector<double> sample;      // [kernel][type][N]
+  std::vector<double> limit;       // likewise: those of the degrees, each as often as it occurs
+  std::optional<double> distance;  // nothing: N is too small for any degree
   double null_excess = 0.0;  // null directions of polynomial kernels more or less than predicted
   bool has_polynomial = false;
 };
@@ -137,26 +137,23 @@ struct SampleSpectra {
 SampleSpectra find_samples(const Communicator& comm, const ExperimentOptions& options,
                            const ZonalSpectra& spectra, Monitor& monitor) {
   const ZonalOptions& zonal = options.zonal;
-  const std::int64_t depth = std::min<std::int64_t>(kMatrixDepth, spectra.depths());
+  const std::int64_t depth = sample_depth(zonal);
   const auto x = prepared(
       comm, [&] { return uniform_samples(zonal.dimensions.front(), zonal.samples, zonal.seed); });
-  const auto grid = ProcessGrid::create(comm, automatic_grid(comm.size()));
+  const auto grid = shared_grid(comm);
   SampleSpectra found;
   for (std::int64_t kernel = 0; kernel < spectra.kernels(); ++kernel) {
     Architecture architecture = options.kernels[static_cast<std::size_t>(kernel)];
     architecture.depth = static_cast<int>(depth);
-    const LimitingKernel limiting(architecture, grid, kBlock);
+    const LimitingKernel limiting = shared_kernel(architecture, grid, zonal.samples);
     for (const KernelType type : kBothTypes) {
-      collectively(comm, [&] {
-        if (monitor.stop_requested()) {
-          throw InterruptedError("stopped on request between kernel matrices");
-        }
-      });
-      const std::vector<double> sample = sample_eigenvalues(limiting, type, x);
+      stop_if_asked(comm, monitor);
+      const std::vector<double> sample = sample_eigenvalues(limiting, type, x, monitor);
       const std::vector<Level> limit = levels(spectra, kernel, type, depth);
-      found.distance =
-          std::max(found.distance,
-                   distance_from_levels(sample, limit, spectra.diagonal(kernel, type, 0, depth)));
+      if (const auto distance =
+              distance_from_levels(sample, limit, spectra.diagonal(kernel, type, 0, depth))) {
+        found.distance = std::max(found.distance.value_or(0.0), *distance);
+      }
       double rank = 0.0;
       std::vector<double> expected;
       for (const Level& level : limit) {
@@ -202,15 +199,16 @@ void record_samples(const ExperimentOptions& options, const ZonalSpectra& spectr
             found.limit);
   for (const char* path : {"/experiment/sample_eigenvalue", "/experiment/limit_eigenvalue"}) {
     result.attributes.push_back({path, "dimension", options.zonal.dimensions.front()});
-    result.attributes.push_back(
-        {path, "depth", std::min<std::int64_t>(kMatrixDepth, spectra.depths())});
+    result.attributes.push_back({path, "depth", sample_depth(options.zonal)});
   }
-  // 1 is the edge of the sample covariance's spectrum for many eigenfunctions.
-  result.claims.push_back(
-      {fmt::format("distance of eigenvalues of K / N from those of their degree, over "
-                   "lambda_k (2 sqrt(M/N) + M/N) + (sum of the rest) / N, N = {}",
-                   n),
-       found.distance, 0.0, 1.0});
+  if (found.distance) {
+    // 1 is the edge of the sample covariance's spectrum for many eigenfunctions.
+    result.claims.push_back(
+        {fmt::format("distance of eigenvalues of K / N from those of their degree, over "
+                     "lambda_k (2 sqrt(M/N) + M/N) + (sum of the rest) / N, N = {}",
+                     n),
+         *found.distance, 0.0, 1.0});
+  }
   if (found.has_polynomial) {
     result.claims.push_back(
         {"null directions of polynomial kernels, beside the samples without their harmonics",
@@ -219,72 +217,86 @@ void record_samples(const ExperimentOptions& options, const ZonalSpectra& spectr
 }
 
 /// What the last two octaves of degrees leave for all later ones, if the variance went on to fall
-/// as a power of the degree; 0 where it does not fall.
-double continued_tail(const ZonalSpectra& spectra, std::int64_t kernel, KernelType type,
-                      std::int64_t depth) {
-  const std::int64_t most = spectra.degree(0);
+/// as a power of the degree; nothing where it does not fall.
+std::optional<double> continued_tail(const ZonalSpectra& spectra, std::int64_t kernel,
+                                     KernelType type, std::size_t dimension, std::int64_t depth) {
+  const std::int64_t most = spectra.degree(dimension);
   // Smoothed over three degrees, since kernels may have every other one only.
   const auto octave = [&](std::int64_t first, std::int64_t last) {
     double sum = 0.0;
     for (std::int64_t k = first + 1; k <= last; ++k) {
       for (std::int64_t near = k - 1; near <= std::min(k + 1, most); ++near) {
-        sum += (near == k ? 0.5 : 0.25) * spectra.fraction(kernel, type, 0, depth, near);
+        sum += (near == k ? 0.5 : 0.25) * spectra.fraction(kernel, type, dimension, depth, near);
       }
     }
     return sum;
   };
   const double before = octave(most / 4, most / 2);
   const double after = octave(most / 2, most);
-  const double ratio = before > 0.0 ? after / before : 0.0;
-  return ratio < 1.0 ? after * ratio / (1.0 - ratio) : 0.0;
-}
-
-/// What is left of the sum of all eigenvalues beyond the degrees found, over that continuation and
-/// what is known of them.
-double rest_over_continuation(const ZonalSpectra& spectra, std::int64_t kernel, KernelType type,
-                              std::int64_t depth) {
-  double rest = 1.0;
-  double error = 64.0 * std::numeric_limits<double>::epsilon();
-  for (std::int64_t k = 0; k <= spectra.degree(0); ++k) {
-    rest -= spectra.fraction(kernel, type, 0, depth, k);
-    error += spectra.multiplicity(0, k) * spectra.error(kernel, type, 0, depth, k) /
-             spectra.diagonal(kernel, type, 0, depth);
+  if (after == 0.0) {
+    return 0.0;
   }
-  return rest / (continued_tail(spectra, kernel, type, depth) + error);
+  if (after >= before) {
+    return std::nullopt;
+  }
+  const double ratio = after / before;
+  return after * ratio / (1.0 - ratio);
 }
 
-/// Positive definiteness and the sum of the eigenvalues.
-void claim_spectrum(const ExperimentOptions& options, const ZonalSpectra& spectra,
-                    StudyResult& result) {
+/// What is left of the sum of all eigenvalues beyond the degrees found, in units of that sum.
+struct Rest {
+  double value = 1.0;
+  double error = 0.0;
+};
+
+Rest find_rest(const ZonalSpectra& spectra, std::int64_t kernel, KernelType type,
+               std::size_t dimension, std::int64_t depth) {
+  Rest rest;
+  for (std::int64_t k = 0; k <= spectra.degree(dimension); ++k) {
+    rest.value -= spectra.fraction(kernel, type, dimension, depth, k);
+    rest.error += spectra.fraction_error(kernel, type, dimension, depth, k) +
+                  std::numeric_limits<double>::epsilon();
+  }
+  return rest;
+}
+
+/// Where an eigenvalue is not larger than its error, although the error is none of 100 digits: its
+/// duals are integrated, and known in double only.
+bool is_unknown(const ZonalSpectra& spectra, std::int64_t kernel, KernelType type,
+                std::size_t dimension, std::int64_t depth, std::int64_t k) {
+  return spectra.eigenvalue(kernel, type, dimension, depth, k) == 0.0 &&
+         spectra.error(kernel, type, dimension, depth, k) >
+             1e-18 * spectra.diagonal(kernel, type, dimension, depth);
+}
+
+/// Kernels of activations that are no polynomials are positive definite if they have a bias, and
+/// those of polynomials end at their degree.
+void claim_definiteness(const ExperimentOptions& options, const ZonalSpectra& spectra,
+                        StudyResult& result) {
+  std::int64_t with_bias = 0;
   double not_positive = 0.0;
+  std::int64_t polynomial = 0;
   double beyond = 0.0;
-  double missing = 0.0;
-  bool has_polynomial = false;
   for (std::int64_t kernel = 0; kernel < spectra.kernels(); ++kernel) {
     const Architecture& architecture = options.kernels[static_cast<std::size_t>(kernel)];
     std::int64_t unknown = 0;
     for (const KernelType type : kBothTypes) {
       for (std::int64_t depth = 2; depth <= spectra.depths(); ++depth) {
         const auto degree = kernel_degree(architecture, depth);
-        has_polynomial = has_polynomial || degree;
         for (std::size_t i = 0; i < options.zonal.dimensions.size(); ++i) {
           for (std::int64_t k = 0; k <= spectra.degree(i); ++k) {
-            const bool is_positive = spectra.eigenvalue(kernel, type, i, depth, k) > 0.0;
-            if (degree) {
-              beyond += static_cast<double>(k) > *degree &&
-                                spectra.eigenvalue(kernel, type, i, depth, k) != 0.0
-                            ? 1.0
-                            : 0.0;
-            } else if (spectra.error(kernel, type, i, depth, k) >
-                       1e-18 * spectra.diagonal(kernel, type, i, depth)) {
-              unknown += is_positive ? 0 : 1;  // their duals are known in double only
+            const double eigenvalue = spectra.eigenvalue(kernel, type, i, depth, k);
+            if (is_unknown(spectra, kernel, type, i, depth, k)) {
+              ++unknown;
+            } else if (degree) {
+              polynomial += static_cast<double>(k) > *degree ? 1 : 0;
+              beyond += static_cast<double>(k) > *degree && eigenvalue != 0.0 ? 1.0 : 0.0;
             } else if (architecture.bias_variance > 0.0) {
-              not_positive += is_positive ? 0.0 : 1.0;
+              ++with_bias;
+              not_positive += eigenvalue > 0.0 ? 0.0 : 1.0;
             }
           }
         }
-        const double rest = rest_over_continuation(spectra, kernel, type, depth);
-        missing = std::abs(rest) > std::abs(missing) ? rest : missing;
       }
     }
     if (unknown > 0) {
@@ -293,24 +305,64 @@ void claim_spectrum(const ExperimentOptions& options, const ZonalSpectra& spectr
           kernel_name(architecture), unknown));
     }
   }
-  if (spectra.depths() < 2) {
-    return;
+  if (with_bias > 0) {
+    result.claims.push_back({fmt::format("eigenvalues, of {} of kernels with bias whose activation "
+                                         "is no polynomial, that are not positive",
+                                         with_bias),
+                             not_positive, 0.0, 0.0});
   }
-  result.claims.push_back(
-      {"eigenvalues of kernels with bias whose activation is no polynomial that are not positive",
-       not_positive, 0.0, 0.0});
-  if (has_polynomial) {
+  if (polynomial > 0) {
     result.claims.push_back(
-        {"eigenvalues of polynomial kernels beyond their degree that are not 0", beyond, 0.0, 0.0});
+        {fmt::format("eigenvalues, of {} of polynomial kernels beyond their degree, that are not 0",
+                     polynomial),
+         beyond, 0.0, 0.0});
   }
-  // The variance falls as a power of the degree with kinks and faster else, so that a power leaves
-  // at least what there is, but for the sums over octaves, which differ by terms of 1/K from
-  // integrals.
+}
+
+/// The eigenvalues found are not more than their sum, and leave no more than later ones can be.
+void claim_sum(const ExperimentOptions& options, const ZonalSpectra& spectra, StudyResult& result) {
+  double surplus = 0.0;
+  double missing = 0.0;
+  std::int64_t continued = 0;
+  for (std::int64_t kernel = 0; kernel < spectra.kernels(); ++kernel) {
+    std::int64_t rising = 0;
+    for (const KernelType type : kBothTypes) {
+      for (std::size_t i = 0; i < options.zonal.dimensions.size(); ++i) {
+        for (std::int64_t depth = 1; depth <= spectra.depths(); ++depth) {
+          const Rest rest = find_rest(spectra, kernel, type, i, depth);
+          surplus = std::max(surplus, -rest.value / rest.error);
+          if (const auto tail = continued_tail(spectra, kernel, type, i, depth)) {
+            ++continued;
+            missing = std::max(missing, rest.value / (*tail + rest.error));
+          } else {
+            ++rising;
+          }
+        }
+      }
+    }
+    if (rising > 0) {
+      result.lines.push_back(fmt::format(
+          "{}: the variance does not fall with the degree up to {} in {} of {} "
+          "dimensions and depths; what is beyond is not known there",
+          kernel_name(options.kernels[static_cast<std::size_t>(kernel)]), options.zonal.degree,
+          rising, 2 * std::ssize(options.zonal.dimensions) * spectra.depths()));
+    }
+  }
   result.claims.push_back(
-      {fmt::format("sum of all eigenvalues without those up to degree {}, over their continuation "
-                   "as a power",
+      {fmt::format("sum of the eigenvalues up to degree {} beyond the kernel's diagonal, over the "
+                   "bound of its error",
                    options.zonal.degree),
-       missing, 0.0, 1.0 + 6.0 / static_cast<double>(options.zonal.degree)});
+       surplus, 0.0, 1.0});
+  if (continued > 0) {
+    // The variance falls as a power of the degree with kinks and faster else, so that a power
+    // leaves at least what there is, but for the sums over octaves, which differ by terms of 1/K
+    // from integrals.
+    result.claims.push_back(
+        {fmt::format("sum of all eigenvalues without those up to degree {}, over their "
+                     "continuation as a power, of {} kernels that fall",
+                     options.zonal.degree, continued),
+         missing, 0.0, 1.0 + 6.0 / static_cast<double>(options.zonal.degree)});
+  }
 }
 
 }  // namespace
@@ -322,16 +374,12 @@ StudyCost sphere_cost(const ExperimentOptions& options, const Architecture& /*ar
   const auto n = static_cast<double>(zonal.samples);
   const double spectra = 2.0 * static_cast<double>(options.kernels.size());
   cost.file_bytes += 8.0 * spectra * 2.0 * n;
-  // Beyond, the workspace's own formula would overflow, and no machine has the matrix.
-  constexpr double kMostSamples = 0x1p30;
-  const double workspace =
-      n < kMostSamples
-          ? static_cast<double>(eigen_workspace(zonal.samples, kBlock, automatic_grid(ranks)))
-          : n * n;
-  // The matrix, its eigenvectors, and blocks that not all ranks have.
-  cost.bytes +=
-      8.0 * (2.5 * n * n / static_cast<double>(ranks) + workspace +
-             2.0 * n * static_cast<double>(zonal.dimensions.front()) + 3.0 * spectra * 2.0 * n);
+  double samples = 0.0;
+  for (const Architecture& kernel : options.kernels) {
+    samples = std::max(samples, samples_bytes({zonal.samples, 0, zonal.dimensions.front(), 0},
+                                              kernel.activation, sample_depth(zonal), ranks));
+  }
+  cost.bytes += samples + eigensystem_bytes(zonal.samples, ranks) + 8.0 * 3.0 * spectra * 2.0 * n;
   cost.flop += spectra * 9.0 * n * n * n;
   return cost;
 }
@@ -340,7 +388,7 @@ StudyResult sphere(const Communicator& comm, const StudyProblem& problem, Monito
   const ExperimentOptions& options = problem.options;
   const auto spectra = ZonalSpectra::find<SphereTransform>(comm, options, monitor);
   StudyResult result = spectra.start_result(options);
-  const std::int64_t depth = std::min<std::int64_t>(kMatrixDepth, spectra.depths());
+  const std::int64_t depth = sample_depth(options.zonal);
   for (std::int64_t kernel = 0; kernel < spectra.kernels(); ++kernel) {
     for (const KernelType type : kBothTypes) {
       std::string line =
@@ -353,7 +401,9 @@ StudyResult sphere(const Communicator& comm, const StudyProblem& problem, Monito
       result.lines.push_back(line);
     }
   }
-  claim_spectrum(options, spectra, result);
+  claim_definiteness(options, spectra, result);
+  claim_sum(options, spectra, result);
+  record_optimal_depths(options, spectra, result);
   const SampleSpectra samples = find_samples(comm, options, spectra, monitor);
   record_samples(options, spectra, samples, result);
   return result;

@@ -1,8 +1,55 @@
 #include "zonal_study.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
 
 namespace ntkflow {
+namespace {
+
+/// Degrees that fit on a line of the screen.
+constexpr std::int64_t kShownDegrees = 12;
+
+/// The depth at which the fractional variance of a degree is largest.
+struct Optimum {
+  std::int64_t depth = 0;  ///< from 1; 0: the degree has no variance at any depth
+  // The first and the last depth that may be it, as far as errors tell.
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+
+  [[nodiscard]] bool is_interior(std::int64_t depths) const {
+    return first == last && 1 < depth && depth < depths;
+  }
+};
+
+Optimum find_optimum(const ZonalSpectra& spectra, std::int64_t kernel, KernelType type,
+                     std::size_t dimension, std::int64_t degree) {
+  Optimum best;
+  double most = 0.0;
+  double sure = 0.0;
+  for (std::int64_t depth = 1; depth <= spectra.depths(); ++depth) {
+    const double fraction = spectra.fraction(kernel, type, dimension, depth, degree);
+    if (fraction > most) {
+      most = fraction;
+      sure = fraction - spectra.fraction_error(kernel, type, dimension, depth, degree);
+      best.depth = depth;
+    }
+  }
+  for (std::int64_t depth = 1; best.depth > 0 && depth <= spectra.depths(); ++depth) {
+    if (spectra.fraction(kernel, type, dimension, depth, degree) +
+            spectra.fraction_error(kernel, type, dimension, depth, degree) >=
+        sure) {
+      best.first = best.first == 0 ? depth : best.first;
+      best.last = depth;
+    }
+  }
+  return best;
+}
+
+}  // namespace
 
 template <class Transform>
 ZonalSpectra ZonalSpectra::find(const Communicator& comm, const ExperimentOptions& options,
@@ -70,6 +117,16 @@ double ZonalSpectra::fraction(std::int64_t kernel, KernelType type, std::size_t 
                               std::int64_t depth, std::int64_t degree) const {
   return multiplicity(dimension, degree) * eigenvalue(kernel, type, dimension, depth, degree) /
          diagonal(kernel, type, dimension, depth);
+}
+
+double ZonalSpectra::fraction_error(std::int64_t kernel, KernelType type, std::size_t dimension,
+                                    std::int64_t depth, std::int64_t degree) const {
+  // Four numbers that are rounded, and two operations.
+  const double rounding = 3.0 * std::numeric_limits<double>::epsilon() *
+                          std::abs(fraction(kernel, type, dimension, depth, degree));
+  return rounding + multiplicity(dimension, degree) *
+                        error(kernel, type, dimension, depth, degree) /
+                        diagonal(kernel, type, dimension, depth);
 }
 
 StudyResult ZonalSpectra::start_result(const ExperimentOptions& options) const {
@@ -145,6 +202,85 @@ StudyResult ZonalSpectra::start_result(const ExperimentOptions& options) const {
 
 std::string type_name(KernelType type) {
   return type == KernelType::ntk ? "ntk" : "nngp";
+}
+
+void record_optimal_depths(const ExperimentOptions& options, const ZonalSpectra& spectra,
+                           StudyResult& result) {
+  const std::vector<std::int64_t>& dimensions = options.zonal.dimensions;
+  std::vector<double> depths;
+  std::vector<double> edges;
+  std::int64_t series = 0;  // with two interior optima or more
+  std::int64_t constant = 0;
+  std::int64_t pairs = 0;
+  std::int64_t falls = 0;
+  for (std::int64_t kernel = 0; kernel < spectra.kernels(); ++kernel) {
+    for (const KernelType type : kBothTypes) {
+      for (std::size_t i = 0; i < dimensions.size(); ++i) {
+        std::vector<Optimum> optima;
+        std::vector<std::int64_t> interior;
+        std::string line = fmt::format(
+            "{}, {}, d = {}: optimal depth by degree", type_name(type),
+            kernel_name(options.kernels[static_cast<std::size_t>(kernel)]), dimensions[i]);
+        for (std::int64_t k = 0; k <= options.zonal.degree; ++k) {
+          const Optimum found =
+              k <= spectra.degree(i) ? find_optimum(spectra, kernel, type, i, k) : Optimum{};
+          const bool is_edge = found.depth > 0 && found.last == spectra.depths();
+          depths.push_back(static_cast<double>(found.depth));
+          edges.push_back(is_edge ? 1.0 : 0.0);
+          if (1 <= k && k <= kShownDegrees && found.depth > 0) {
+            line += fmt::format(" {}:{}{}", k, found.depth, is_edge ? "+" : "");
+          }
+          const auto is_interior = [&](const Optimum& optimum) {
+            return optimum.is_interior(spectra.depths());
+          };
+          if (k >= 1 && is_interior(found)) {
+            interior.push_back(found.depth);
+            if (k >= 3 && is_interior(optima[static_cast<std::size_t>(k) - 2])) {
+              ++pairs;
+              falls += found.depth < optima[static_cast<std::size_t>(k) - 2].depth ? 1 : 0;
+            }
+          }
+          optima.push_back(found);
+        }
+        if (i + 1 == dimensions.size()) {
+          result.lines.push_back(line);
+        }
+        if (interior.size() >= 2) {
+          ++series;
+          constant += interior.back() > interior.front() ? 0 : 1;
+        }
+      }
+    }
+  }
+  result.lines.push_back("(+: deeper networks may have more, 1 to " +
+                         std::to_string(spectra.depths()) + " layers were searched)");
+  const auto of_degree = [&](const char* path, const char* long_name, std::vector<double> values) {
+    result.data.push_back(
+        {{path,
+          long_name,
+          "1",
+          {spectra.kernels(), 2, std::ssize(dimensions), options.zonal.degree + 1},
+          {kKernelAxis, kTypeAxis, kDimensionAxis, kDegreeAxis}},
+         std::move(values)});
+  };
+  of_degree("/experiment/optimal_depth",
+            "depth at which the degree's fractional variance is largest; 0: it has none",
+            std::move(depths));
+  of_degree("/experiment/optimal_depth_is_edge",
+            "1: the last depth searched is not worse beyond errors, the optimum may be deeper",
+            std::move(edges));
+  if (series > 0) {
+    result.claims.push_back(
+        {fmt::format("kernels and dimensions, of {}, whose optimal depth inside 1 to {} layers is "
+                     "not larger at the highest degree that has one than at the lowest",
+                     series, spectra.depths()),
+         static_cast<double>(constant), 0.0, 0.0});
+  }
+  if (pairs > 0) {
+    result.claims.push_back(
+        {fmt::format("degrees k, of {}, whose optimal depth is larger than that of k + 2", pairs),
+         static_cast<double>(falls), 0.0, 0.0});
+  }
 }
 
 StudyCost zonal_cost(const ExperimentOptions& options, std::int64_t nodes) {

@@ -14,10 +14,6 @@
 // What the studies of spectra on the cube and on the sphere have in common.
 namespace ntkflow {
 
-/// Depth of the networks whose kernel matrix is checked beside the eigenvalues, if the study goes
-/// as deep.
-inline constexpr int kMatrixDepth = 3;
-
 /// The spectra of all kernels of a study in all its dimensions, the same on all ranks.
 class ZonalSpectra {
  public:
@@ -53,6 +49,10 @@ class ZonalSpectra {
   [[nodiscard]] double fraction(std::int64_t kernel, KernelType type, std::size_t dimension,
                                 std::int64_t depth, std::int64_t degree) const;
 
+  /// Bound of its absolute error, from that of the eigenvalue and rounding.
+  [[nodiscard]] double fraction_error(std::int64_t kernel, KernelType type, std::size_t dimension,
+                                      std::int64_t depth, std::int64_t degree) const;
+
   /// Axes, names and the eigenvalues with what belongs to them.
   [[nodiscard]] StudyResult start_result(const ExperimentOptions& options) const;
 
@@ -81,6 +81,12 @@ class ZonalSpectra {
 inline constexpr KernelType kBothTypes[] = {KernelType::ntk, KernelType::nngp};
 /// "ntk" or "nngp". Local.
 std::string type_name(KernelType type);
+
+/// The depths at which the fractional variance of each degree is largest: data, lines, and the
+/// claims that they grow with the degree. Only optima that stand out from all other depths by more
+/// than the errors, and lie strictly between the first and the last depth, are compared. Local.
+void record_optimal_depths(const ExperimentOptions& options, const ZonalSpectra& spectra,
+                           StudyResult& result);
 
 /// What the spectra take, beside the matrices of a study. Local.
 StudyCost zonal_cost(const ExperimentOptions& options, std::int64_t nodes);

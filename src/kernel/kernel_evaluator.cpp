@@ -239,6 +239,8 @@ void KernelEvaluator<Real>::Implementation::choose_path(EvaluationPath wanted) {
   path = wanted == EvaluationPath::reference ? wanted : EvaluationPath::layered;
   if (architecture.depth == 1) {
     description = "the linear kernel";
+    // It takes no duals, but loops over tiles are made for those in closed form only.
+    path = activation.numerical ? EvaluationPath::reference : path;
     return;
   }
   description = path == EvaluationPath::layered ? "layer by layer, closed forms"

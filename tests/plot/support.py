@@ -266,27 +266,32 @@ def zonal_names() -> dict:
     }
 
 
-def boolean_cube(random: np.random.Generator) -> dict:
+def variance_by_degree(random: np.random.Generator) -> dict:
     depth, degree = np.arange(1, 33), np.arange(8)
-    share = np.exp(-0.5 * (np.log(depth)[:, None] - 0.4 * degree) ** 2) / 3.0 ** degree
+    share = np.exp(-0.5 * (np.log(depth)[:, None] - 0.6 * degree) ** 2) / 3.0 ** degree
     shares = share * (1 + 0.1 * random.random((2, 2, 2, 1, 1)))
     shares[1, ..., ::2] = 0  # the odd kernel has no even degrees
+    best = np.where(shares.max(axis=3) > 0, shares.argmax(axis=3) + 1.0, 0.0)
     return {
         **zonal_names(),
         "experiment__dimension": np.array([8, 128]),
         "experiment__depth": depth,
         "experiment__degree": degree,
         "experiment__fractional_variance": shares,
-        "experiment__optimal_depth": np.where(shares.max(axis=3) > 0, shares.argmax(axis=3) + 1.0, 0.0),
-        **claims(3),
+        "experiment__optimal_depth": best,
+        "experiment__optimal_depth_is_edge": (best == 32) * 1.0,
     }
+
+
+def boolean_cube(random: np.random.Generator) -> dict:
+    return {**variance_by_degree(random), **claims(3)}
 
 
 def sphere(random: np.random.Generator) -> dict:
     limit = np.repeat(10.0 ** -np.arange(5), (1, 4, 9, 16, 25)) * np.ones((2, 2, 1))
     limit[1, :, 30:] = 0  # a polynomial kernel
     return {
-        **zonal_names(),
+        **variance_by_degree(random),
         "experiment__sample": np.arange(1, 56),
         "experiment__limit_eigenvalue": limit,
         "experiment__sample_eigenvalue": limit * np.exp(0.1 * random.normal(size=limit.shape)) + 1e-18,

@@ -15,6 +15,8 @@ TEXTS = {
     "boolean-cube": ("NNGP, erf (4, 0)", "degree 5", "fractional variance", "d = 128"),
     "sphere": ("relu (2, 2)", "NTK", "NNGP", "number of the eigenvalue", "55 uniform samples"),
 }
+# Experiments with more than one figure; the first is the one that TEXTS describes.
+FIGURES = {"sphere": ("sphere", "sphere-variance")}
 
 
 class ExperimentsTest(support.Case):
@@ -25,18 +27,29 @@ class ExperimentsTest(support.Case):
     def test_each_has_a_figure(self):
         for name in support.EXPERIMENTS:
             with self.subTest(name):
-                (path,) = self.draw(self.experiment(name), name)
-                self.assertEqual(path.parent, self.folder / f"{name}-figures")
-                self.assert_is_picture(path)
+                for path in self.draw(self.experiment(name), *FIGURES.get(name, (name,))):
+                    self.assertEqual(path.parent, self.folder / f"{name}-figures")
+                    self.assert_is_picture(path)
 
     def test_each_names_its_curves_its_theory_and_its_claims(self):
         for name, words in TEXTS.items():
             with self.subTest(name):
-                texts = self.texts(self.draw(self.experiment(name), name, kind="svg")[0])
+                figures = FIGURES.get(name, (name,))
+                texts = self.texts(self.draw(self.experiment(name), *figures, kind="svg")[0])
                 for word in words:
                     self.assertIn(word, texts)
                 self.assertIn("pass: distance number 0 of the networks from the limit: 1 (expected 1 ± 0.5)", texts)
                 self.assertIn("FAIL: distance number", texts)
+
+    def test_the_variance_on_the_sphere_is_drawn_as_that_on_the_cube(self):
+        path = self.draw(self.experiment("sphere"), *FIGURES["sphere"], kind="svg")[1]
+        texts = self.texts(path)
+        for word in ("NNGP, erf (4, 0)", "degree 5", "fractional variance", "sphere, d = 128", "last one searched"):
+            self.assertIn(word, " ".join(texts.split()))
+        edges = np.zeros((2, 2, 2, 8))
+        file = self.experiment("sphere", experiment__optimal_depth_is_edge=edges)
+        before = path.read_text()
+        self.assertNotEqual(self.draw(file, *FIGURES["sphere"], kind="svg")[1].read_text(), before)
 
     def test_each_has_a_title_for_screen_readers(self):
         (path,) = self.draw(self.experiment("gaussian-limit"), "gaussian-limit", kind="svg")

@@ -108,7 +108,7 @@ struct ZonalOptions {
 inline ZonalOptions default_zonal_options(Study study) {
   ZonalOptions options;
   if (study == Study::boolean_cube) {
-    options.dimensions = {8, 128};
+    options.dimensions = {8, 12, 128};
     options.depth = 64;
   } else {
     options.dimensions = {4, 10};

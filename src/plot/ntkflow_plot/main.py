@@ -26,7 +26,7 @@ from .samples import draw_samples
 from .scaling import draw_width_scaling
 from .spectrum import draw_spectrum
 from .width_bound import draw_finite_width_bound
-from .zonal import draw_boolean_cube, draw_sphere
+from .zonal import draw_boolean_cube, draw_sphere, draw_sphere_variance
 
 FIGURES: dict[str, Callable[[Result], Figure | None]] = {
     "losses": draw_losses,
@@ -46,6 +46,7 @@ FIGURES: dict[str, Callable[[Result], Figure | None]] = {
     "finite-width-bound": draw_finite_width_bound,
     "boolean-cube": draw_boolean_cube,
     "sphere": draw_sphere,
+    "sphere-variance": draw_sphere_variance,
     "depth": draw_depth,
     "learning-rate": draw_learning_rate,
     "early-stopping": draw_early_stopping,

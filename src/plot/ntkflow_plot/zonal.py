@@ -27,16 +27,29 @@ def panel_names(result: Result) -> tuple[list[str], list[str]]:
 
 
 def draw_boolean_cube(result: Result) -> Figure | None:
-    """Fractional variance over the depth for each of the lowest degrees, in the largest dimension; a ring is the best depth."""
-    if result.experiment != "boolean-cube":
-        return None
+    """Fractional variance over the depth in the largest dimension."""
+    return draw_variance(result, "the boolean cube") if result.experiment == "boolean-cube" else None
+
+
+def draw_sphere_variance(result: Result) -> Figure | None:
+    """The same on the sphere."""
+    return draw_variance(result, "the sphere") if result.experiment == "sphere" else None
+
+
+def draw_variance(result: Result, where: str) -> Figure:
+    """Fractional variance over the depth for each of the lowest degrees, in the largest dimension; the best depth is a ring, or
+    a point where it is the last one searched."""
     kernels, types = panel_names(result)
     depth = result.array("/experiment/depth", axes=1)
     dimension = result.array("/experiment/dimension", axes=1)
     degrees = result.array("/experiment/degree", axes=1)[: len(style.SERIES)]
     shares = result.array("/experiment/fractional_variance", axes=5)[:, :, -1]
     best = result.array("/experiment/optimal_depth", axes=4)[:, :, -1]
-    caption = [f"Share of the variance on the boolean cube, d = {dimension[-1]:.0f}.", *map(str, result.claims())]
+    is_edge = result.array("/experiment/optimal_depth_is_edge", axes=4)[:, :, -1] > 0
+    caption = [
+        f"Share of the variance on {where}, d = {dimension[-1]:.0f}; ring: the best depth, filled: the last one searched is.",
+        *map(str, result.claims()),
+    ]
     figure, top, panels = style.panels(
         style.TWO_COLUMNS, 0.5 + 1.9 * len(kernels), len(kernels) * len(types), len(types), caption
     )
@@ -52,7 +65,8 @@ def draw_boolean_cube(result: Result) -> Figure | None:
             axes.plot(depth, share, color=colour, linestyle=dashes, marker=style.marker_of(share))
             at = int(best[kernel, kind, k])
             if at > 0 and np.isfinite(share[at - 1]):
-                axes.plot(at, share[at - 1], color=colour, marker=marker, markerfacecolor="none", linestyle="none")
+                face = colour if is_edge[kernel, kind, k] else "none"
+                axes.plot(at, share[at - 1], color=colour, marker=marker, markerfacecolor=face, linestyle="none")
         axes.set_ylim(SMALLEST_SHARE, 2)
     handles = []
     for k, degree in enumerate(degrees):
