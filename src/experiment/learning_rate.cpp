@@ -249,9 +249,6 @@ StudyResult learning_rate(const Communicator& comm, const StudyProblem& problem,
   stop_if_asked(comm, monitor);
   const EigenSystem<double> eigen = shared_eigensystem(kernel, monitor);
   const double lambda_max = eigen.values.back() / static_cast<double>(n);
-  if (!(lambda_max > 0.0)) {
-    throw NumericalError("the kernel of the training samples is zero, so that nothing is learned");
-  }
   const ClosedForm closed(eigen, problem.y);
   const DistMatrix<double> stored = kernel.assemble_symmetric(Triangle::both, monitor);
   const StoredSymmetric<double> k(stored, kernel.column_diagonal());

@@ -21,7 +21,6 @@ namespace ntkflow {
 
 namespace {
 
-constexpr const char* kDimensionAxis = "/experiment/dimension";
 constexpr const char* kRatioAxis = "/experiment/ratio";
 
 /// Samples at which the error falls through 1/2, between two sizes by their logarithms; nothing

@@ -143,10 +143,6 @@ StudyResult ZonalSpectra::start_result(const ExperimentOptions& options) const {
   return result;
 }
 
-std::string type_name(KernelType type) {
-  return type == KernelType::ntk ? "ntk" : "nngp";
-}
-
 StudyCost zonal_cost(const ExperimentOptions& options, std::int64_t nodes) {
   constexpr double kExtendedBytes = sizeof(Extended);
   constexpr double kDualFlop = 2e5;      // of duals in 100 digits, as long as so many in double

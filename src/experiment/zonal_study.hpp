@@ -78,18 +78,10 @@ class ZonalSpectra {
   std::vector<double> diagonal_;  // [kernel][type][dimension][depth]
 };
 
-inline constexpr KernelType kBothTypes[] = {KernelType::ntk, KernelType::nngp};
-/// "ntk" or "nngp". Local.
-std::string type_name(KernelType type);
-
 /// What the spectra take, beside the matrices of a study. Local.
 StudyCost zonal_cost(const ExperimentOptions& options, std::int64_t nodes);
 
-// Paths of the axes that start_result makes, all of /experiment.
-inline constexpr const char* kKernelAxis = "/experiment/kernel";
-inline constexpr const char* kTypeAxis = "/experiment/type";
-inline constexpr const char* kDimensionAxis = "/experiment/dimension";
-inline constexpr const char* kDepthAxis = "/experiment/depth";
+/// Beside those of studies.hpp, all of which start_result makes.
 inline constexpr const char* kDegreeAxis = "/experiment/degree";
 
 }  // namespace ntkflow

@@ -287,7 +287,7 @@ TEST_F(KernelStudyTest, DepthIsKernelRegressionAtEachDepth) {
   ASSERT_EQ(accuracy.info.shape, (std::vector<std::int64_t>{2, 2, 3}));
   std::size_t at = 0;
   for (Architecture architecture : problem.options.kernels) {
-    for (const KernelType type : {KernelType::nngp, KernelType::ntk}) {
+    for (const KernelType type : {KernelType::ntk, KernelType::nngp}) {
       for (architecture.depth = 1; architecture.depth <= 3; ++architecture.depth, ++at) {
         Matrix<double> k = reference_kernel(architecture, type, problem.x, problem.x);
         double trace = 0.0;
@@ -310,7 +310,78 @@ TEST_F(KernelStudyTest, DepthIsKernelRegressionAtEachDepth) {
   }
   // Another depth is another number, so that the comparison above can fail.
   EXPECT_GT(std::abs(mse.values[1] - mse.values[2]), 1e-6);
-  EXPECT_EQ(claim_of(result, "depth 1 is a linear model").value, 0.0);
+  EXPECT_EQ(result.names[1].values, (std::vector<std::string>{"ntk", "nngp"}));
+}
+
+TEST_F(KernelStudyTest, DepthOneIsLinearRidgeRegressionOfInputsAndAConstant) {
+  const StudyProblem problem = depth_problem();
+  const StudyResult result = run_study(world, problem, silent_monitor());
+  const StudyData& mse = data_of(result, "/experiment/test_mse");
+  for (std::size_t kernel = 0; kernel < problem.options.kernels.size(); ++kernel) {
+    const Architecture& architecture = problem.options.kernels[kernel];
+    const auto features = [&](const Matrix<double>& x) {
+      Matrix<double> phi(x.cols(), kInputs + 1);
+      for (std::int64_t i = 0; i < x.cols(); ++i) {
+        for (std::int64_t j = 0; j < kInputs; ++j) {
+          phi(i, j) = std::sqrt(architecture.weight_variance / kInputs) * x(j, i);
+        }
+        phi(i, kInputs) = std::sqrt(architecture.bias_variance);
+      }
+      return phi;
+    };
+    const Matrix<double> phi = features(problem.x);
+    Matrix<double> normal = transposed_product(phi, phi);
+    double trace = 0.0;
+    for (std::int64_t j = 0; j <= kInputs; ++j) {
+      trace += normal(j, j);
+    }
+    for (std::int64_t j = 0; j <= kInputs; ++j) {
+      normal(j, j) += problem.options.depth.ridge * trace / kTrain;
+    }
+    const Matrix<double> weights = solved(std::move(normal), transposed_product(phi, problem.y));
+    const Matrix<double> test = features(problem.test_x);
+    Matrix<double> f(kTest, kClasses);
+    for (std::int64_t i = 0; i < kTest; ++i) {
+      for (std::int64_t c = 0; c < kClasses; ++c) {
+        for (std::int64_t j = 0; j <= kInputs; ++j) {
+          f(i, c) += test(i, j) * weights(j, c);
+        }
+      }
+    }
+    const double expected = mean_square_distance(f, problem.test_y);
+    for (std::size_t type = 0; type < 2; ++type) {
+      const std::size_t at = (2 * kernel + type) * 3;
+      EXPECT_NEAR(
+          mse.values[at], expected,
+          solve_bound<double>(kTrain, data_of(result, "/experiment/condition").values[at], 1.0));
+      EXPECT_GT(std::abs(mse.values[at + 1] - expected), 1e-6);
+    }
+  }
+}
+
+TEST_F(KernelStudyTest, ClassesMayBeOneOutput) {
+  StudyProblem problem = depth_problem();
+  const auto as_numbers = [](const std::vector<std::int64_t>& label) {
+    Matrix<double> y(std::ssize(label), 1);
+    std::copy(label.begin(), label.end(), y.data());
+    return y;
+  };
+  problem.y = as_numbers(problem.label);
+  problem.test_y = as_numbers(problem.test_label);
+  const StudyResult result = run_study(world, problem, silent_monitor());
+  for (const double accuracy : data_of(result, "/experiment/test_accuracy").values) {
+    EXPECT_GT(accuracy, 0.0);
+    EXPECT_LE(accuracy, 1.0);
+  }
+}
+
+TEST_F(KernelStudyTest, AKernelThatIsZeroLearnsNothing) {
+  for (const auto make : {rate_problem, noise_problem}) {
+    StudyProblem problem = make();
+    problem.x = Matrix<double>(kInputs, kTrain);
+    problem.architecture.bias_variance = 0.0;
+    EXPECT_THROW(run_study(world, problem, silent_monitor()), NumericalError);
+  }
 }
 
 TEST_F(KernelStudyTest, DepthNamesTheRidgeThatWouldDo) {
