@@ -465,7 +465,34 @@ TEST_F(KernelStudyTest, LearningRateIsDescentByHand) {
   for (const Claim& claim : result.claims) {
     EXPECT_TRUE(claim.holds()) << claim.statement << " " << claim.value;
   }
-  EXPECT_NEAR(claim_of(result, "growth of the residual").expected, 1.2, 1e-12);
+  // Between the part of the leading mode in the last step but one and all of it.
+  const Claim& growth = claim_of(result, "growth of the residual");
+  EXPECT_NEAR(growth.expected + growth.tolerance, 1.2, 1e-12);
+  EXPECT_GE(growth.expected - growth.tolerance, 1.0);
+  EXPECT_DOUBLE_EQ(growth.value,
+                   std::sqrt(data_of(result, "/experiment/loss").values.back() /
+                             *(data_of(result, "/experiment/loss").values.end() - 2)));
+}
+
+TEST_F(KernelStudyTest, LearningRateClaimsNoGrowthWhereNoneIsSeen) {
+  StudyProblem problem = rate_problem();
+  problem.options.learning_rate = {.rates = {2.0, 2.01}, .steps = 1};
+  const StudyResult result = run_study(world, problem, silent_monitor());
+  ASSERT_EQ(result.claims.size(), 1U);
+  EXPECT_NE(result.claims[0].statement.find("closed form"), std::string::npos);
+  const auto says = [&](const std::string& words) {
+    return std::any_of(result.lines.begin(), result.lines.end(), [&](const std::string& line) {
+      return line.find(words) != std::string::npos;
+    });
+  };
+  EXPECT_TRUE(says("neither grows nor decays"));
+  EXPECT_TRUE(says("not ahead of the others"));
+}
+
+TEST_F(KernelStudyTest, LearningRateRefusesTargetsThatAreZero) {
+  StudyProblem problem = rate_problem();
+  problem.y = Matrix<double>(kTrain, kClasses);
+  EXPECT_THROW(run_study(world, problem, silent_monitor()), ConfigError);
 }
 
 TEST_F(KernelStudyTest, EarlyStoppingFollowsTheFlowOfTheNoisyLabels) {
