@@ -54,7 +54,7 @@ TEST(KernelStudiesTest, HaveTheDefaultsOfTheManual) {
   EXPECT_EQ(read(Study::learning_rate, {}).learning_rate.steps, 1000);
   EXPECT_EQ(read(Study::early_stopping, {}).early_stopping.label_noise, 0.3);
   const SampleComplexityOptions cube = read(Study::sample_complexity, {}).sample_complexity;
-  EXPECT_EQ(cube.dimensions, (std::vector<std::int64_t>{16, 24, 32}));
+  EXPECT_EQ(cube.dimensions, (std::vector<std::int64_t>{24, 32, 40, 48}));
   EXPECT_EQ(cube.ratios, (std::vector{0.125, 0.25, 0.5, 1.0, 2.0, 4.0}));
   EXPECT_EQ(cube.test_size, 1000);
   EXPECT_EQ(cube.draws, 4);
@@ -100,6 +100,8 @@ const Setting kSettings[] = {
     {Study::sample_complexity, "experiment.ratios=[1e-9]", "0 samples"},
     {Study::sample_complexity, "experiment.ratios=[0]", "experiment.ratios: found 0"},
     {Study::sample_complexity, "experiment.test_size=0", "experiment.test_size: found 0"},
+    {Study::sample_complexity, "experiment.test_size=1000001",
+     "experiment.test_size: found 1000001"},
     {Study::sample_complexity, "experiment.draws=0", "experiment.draws: found 0"},
 };
 INSTANTIATE_TEST_SUITE_P(Keys, KernelStudyKeyTest, testing::ValuesIn(kSettings));
