@@ -220,7 +220,7 @@ void run_and_write(const Communicator& comm, const CommandLine& line, const RunC
     read_samples(comm, config, report, file, problem);
   }
   if (!needed.kernels) {
-    write_kernel_attributes(file, {problem.type, problem.architecture});
+    write_kernel_attributes(file, config.kernel);
   }
   std::optional<double> stable;
   if (needed.training) {

@@ -32,6 +32,7 @@ constexpr std::int64_t kMostDepths = 1'000;
 constexpr std::int64_t kMostSteps = 1'000'000;
 constexpr double kLargestRate = 4.0;
 constexpr std::int64_t kLargestCube = 4'096;
+constexpr std::int64_t kMostTestCorners = 1'000'000;
 constexpr double kLargestRatio = 1'000.0;
 
 /// A list at a key, ascending, of numbers inside (0, most).
@@ -135,7 +136,8 @@ SampleComplexityOptions read_sample_complexity(const TableReader& experiment) {
       return ratio > 0.0 && ratio <= kLargestRatio;
     });
   }
-  options.test_size = experiment.integer("test_size", 1).value_or(options.test_size);
+  options.test_size =
+      experiment.integer("test_size", 1, kMostTestCorners).value_or(options.test_size);
   options.draws = experiment.integer("draws", 1, kMostDraws).value_or(options.draws);
   options.seed = static_cast<std::uint64_t>(experiment.integer("seed", 0).value_or(0));
   for (const std::int64_t dimension : options.dimensions) {

@@ -79,8 +79,8 @@ void check_purpose(const toml::table& document, const ConfigSource& source,
 }
 
 /// Keys that a run has a use for and a study has not.
-void check_study(const RunConfig& run, const TableReader& kernel, const TableReader& output,
-                 const TableReader& parallel) {
+void check_study(const RunConfig& run, const TableReader& data, const TableReader& kernel,
+                 const TableReader& output, const TableReader& parallel) {
   const auto refuse = [](const TableReader& table, std::initializer_list<const char*> keys) {
     for (const char* key : keys) {
       if (table.has(key)) {
@@ -91,6 +91,17 @@ void check_study(const RunConfig& run, const TableReader& kernel, const TableRea
   refuse(kernel, {"evaluation"});
   refuse(output, {"predictions", "gram", "gram_depths", "model"});
   refuse(parallel, {"grid", "block_size"});
+  const Study study = run.experiment->study;
+  const TargetEncoding encoding = run.data.targets.encoding;
+  if (data.present() && study == Study::early_stopping && encoding != TargetEncoding::one_hot) {
+    data.complain("targets",
+                  "label noise needs one output for each class; allowed: encoding = \"one_hot\"");
+  }
+  if (data.present() && study == Study::depth && encoding == TargetEncoding::raw) {
+    data.complain("targets",
+                  "this study counts samples that are classified rightly, so it needs classes; "
+                  "allowed: encoding = \"one_hot\" | \"class_index\"");
+  }
   if (!needs(run.experiment->study).networks) {
     return;
   }
@@ -217,7 +228,7 @@ RunConfig parse_config(const ConfigSource& source) {
   run.parallel = config::read_parallel(parallel);
   if (source.purpose == ConfigPurpose::experiment) {
     run.experiment = config::read_experiment(network, experiment, source.study);
-    check_study(run, kernel, output, parallel);
+    check_study(run, data, kernel, output, parallel);
   }
   check_purpose(document, source, run.experiment, problems);
   check_together(run, output, posterior);

@@ -224,7 +224,7 @@ std::vector<TableSpec> make_schema() {
         {"label_noise", "a number >= 0 and < 1",
          "early-stopping: fraction of the training labels that become another class"},
         {"ratios", "a list of ascending numbers > 0, at most 1000", "sample-complexity: N / d^2"},
-        {"test_size", "an integer >= 1", "sample-complexity: test samples"},
+        {"test_size", "an integer from 1 to 1000000", "sample-complexity: test samples"},
         {"draws", "an integer from 1 to 1000000", "sample-complexity: training sets of a size"}}},
       {"experiment.kernels",
        {{"activation", activation_choices(), "as in [kernel]"},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include <ntkflow/base/hash.hpp>
@@ -30,17 +31,6 @@ std::vector<double> corner(const RandomStream& random, std::int64_t dimension,
 
 }  // namespace
 
-Matrix<double> random_corners(std::int64_t dimension, std::int64_t count, std::uint64_t seed,
-                              std::uint64_t stream) {
-  const RandomStream random = corners(seed, stream);
-  Matrix<double> x(dimension, count);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::vector<double> drawn = corner(random, dimension, i);
-    std::copy(drawn.begin(), drawn.end(), x.column(i));
-  }
-  return x;
-}
-
 Matrix<double> different_corners(std::int64_t dimension, std::int64_t count, std::uint64_t seed,
                                  std::uint64_t stream) {
   const RandomStream random = corners(seed, stream);
@@ -55,14 +45,34 @@ Matrix<double> different_corners(std::int64_t dimension, std::int64_t count, std
   return x;
 }
 
+Matrix<double> other_corners(const Matrix<double>& taken, std::int64_t count, std::uint64_t seed,
+                             std::uint64_t stream) {
+  const RandomStream random = corners(seed, stream);
+  const std::int64_t dimension = taken.rows();
+  std::set<std::vector<double>> excluded;
+  for (std::int64_t i = 0; i < taken.cols(); ++i) {
+    excluded.emplace(taken.column(i), taken.column(i) + dimension);
+  }
+  Matrix<double> x(dimension, count);
+  for (std::int64_t number = 0, found = 0; found < count; ++number) {
+    const std::vector<double> drawn = corner(random, dimension, number);
+    if (!excluded.contains(drawn)) {
+      std::copy(drawn.begin(), drawn.end(), x.column(found));
+      ++found;
+    }
+  }
+  return x;
+}
+
 CubeSamples cube_samples(const SampleComplexityOptions& options, std::int64_t dimension,
                          std::size_t ratio, std::int64_t draw) {
   // Dimensions are below 2^13 and draws below 2^20, so that every set has a stream of its own.
   const std::uint64_t stream = (((static_cast<std::uint64_t>(dimension) << 20) + ratio) << 21) +
                                2 * static_cast<std::uint64_t>(draw);
-  return {different_corners(dimension, train_size(dimension, options.ratios[ratio]), options.seed,
-                            stream),
-          random_corners(dimension, options.test_size, options.seed, stream + 1)};
+  Matrix<double> train = different_corners(dimension, train_size(dimension, options.ratios[ratio]),
+                                           options.seed, stream);
+  Matrix<double> test = other_corners(train, options.test_size, options.seed, stream + 1);
+  return {std::move(train), std::move(test)};
 }
 
 Matrix<double> product_of_two(const Matrix<double>& x) {

@@ -8,18 +8,19 @@
 
 namespace ntkflow {
 
-/// Corners of the cube {-1, 1}^d, [d x count], a function of the seed and the stream's number.
-/// Local.
-Matrix<double> random_corners(std::int64_t dimension, std::int64_t count, std::uint64_t seed,
-                              std::uint64_t stream);
-/// The same, all of them different. Local. @pre count is at most half of 2^dimension.
+/// Different corners of the cube {-1, 1}^d, [d x count], a function of the seed and the stream's
+/// number. Local. @pre count is at most half of 2^dimension.
 Matrix<double> different_corners(std::int64_t dimension, std::int64_t count, std::uint64_t seed,
                                  std::uint64_t stream);
+/// Corners that are none of those taken, with repetitions, likewise. Local.
+/// @param taken  at most half of all, [d x n]
+Matrix<double> other_corners(const Matrix<double>& taken, std::int64_t count, std::uint64_t seed,
+                             std::uint64_t stream);
 
 /// The samples of one training set of sample-complexity.
 struct CubeSamples {
   Matrix<double> train;  ///< different corners, [d x N]
-  Matrix<double> test;   ///< [d x M]
+  Matrix<double> test;   ///< others, [d x M]
 };
 /// Local. @param ratio  its position among those of the options
 CubeSamples cube_samples(const SampleComplexityOptions& options, std::int64_t dimension,

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <ntkflow/base/error.hpp>
 #include <ntkflow/dynamics/training_rule.hpp>
 #include <ntkflow/linalg/stored_symmetric.hpp>
 #include <ntkflow/spectrum/summary.hpp>
@@ -183,11 +184,11 @@ double largest_quotient(const std::vector<double>& losses, double noise) {
 
 void add_claims(const LearningRateOptions& options, const Iterated& iterated,
                 const ClosedForm& closed, std::int64_t n, StudyResult& result) {
-  // Each step rounds f anew; a thousand of them stay below this.
-  constexpr double kAgreement = 1e-11;
+  // Each step rounds f anew; a thousand of them stay below this, and more add up.
+  const double agreement = 1e-11 * std::max(1.0, static_cast<double>(options.steps) / 1000.0);
   result.claims.push_back(
       {"explicit iteration beside the closed form: largest distance over the residual's size",
-       *std::max_element(iterated.distance.begin(), iterated.distance.end()), 0.0, kAgreement});
+       *std::max_element(iterated.distance.begin(), iterated.distance.end()), 0.0, agreement});
   const double rounding = static_cast<double>(n) * std::numeric_limits<double>::epsilon();
   double quotient = 0.0;
   bool any_stable = false;
@@ -199,18 +200,24 @@ void add_claims(const LearningRateOptions& options, const Iterated& iterated,
       quotient = std::max(quotient, largest_quotient(losses, rounding * rounding));
       continue;
     }
-    // The loss grows by no more than its leading mode, and by less where others have a share.
-    const double others = 1.0 - closed.leading_share(rate, options.steps - 1);
-    if (rate == 2.0 || others > 0.5) {
+    if (rate == 2.0) {
+      result.lines.emplace_back(
+          "no claim at 2/lambda_max: there the leading mode neither grows nor decays");
+      continue;
+    }
+    // The squared residual grows as the mean of (1 - eta lambda_i)^2 over what it had in each mode:
+    // by no more than the leading one, and by no less than what that one alone contributes.
+    const double least = (rate - 1.0) * std::sqrt(closed.leading_share(rate, options.steps - 1));
+    if (!(least > 1.0)) {
       result.lines.push_back(fmt::format(
           "no claim at {:g}/lambda_max: after {} steps the leading mode is not ahead of the others",
           rate, options.steps));
       continue;
     }
     result.claims.push_back(
-        {fmt::format("growth of the residual in the last step at {:g}/lambda_max", rate),
-         std::sqrt(losses.back() / losses[losses.size() - 2]), rate - 1.0,
-         (rate - 1.0) * others + rounding});
+        within(fmt::format("growth of the residual in the last step at {:g}/lambda_max", rate),
+               std::sqrt(losses.back() / losses[losses.size() - 2]), least - rounding,
+               rate - 1.0 + rounding));
   }
   if (any_stable) {
     result.claims.push_back(
@@ -243,15 +250,15 @@ StudyCost learning_rate_cost(const ExperimentOptions& options, const Architectur
 StudyResult learning_rate(const Communicator& comm, const StudyProblem& problem, Monitor& monitor) {
   const LearningRateOptions& options = problem.options.learning_rate;
   const std::int64_t n = problem.x.cols();
+  if (squared_norm(problem.y, 0, problem.y.cols()) == 0.0) {
+    throw ConfigError("all training targets are 0, so that there is nothing to learn");
+  }
   const auto grid = shared_grid(comm);
   const KernelMatrix<double> kernel =
       shared_kernel(problem.architecture, grid, n).matrix(problem.type, problem.x, problem.x);
   stop_if_asked(comm, monitor);
   const EigenSystem<double> eigen = shared_eigensystem(kernel, monitor);
   const double lambda_max = eigen.values.back() / static_cast<double>(n);
-  if (!(lambda_max > 0.0)) {
-    throw NumericalError("the kernel of the training samples is zero, so that nothing is learned");
-  }
   const ClosedForm closed(eigen, problem.y);
   const DistMatrix<double> stored = kernel.assemble_symmetric(Triangle::both, monitor);
   const StoredSymmetric<double> k(stored, kernel.column_diagonal());

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include <ntkflow/regression/scores.hpp>
 
 #include "cube_samples.hpp"
+#include "degree_spectrum.hpp"
 #include "shared_kernel.hpp"
 #include "statistics.hpp"
 #include "studies.hpp"
@@ -21,7 +23,6 @@ namespace ntkflow {
 
 namespace {
 
-constexpr const char* kDimensionAxis = "/experiment/dimension";
 constexpr const char* kRatioAxis = "/experiment/ratio";
 
 /// Samples at which the error falls through 1/2, between two sizes by their logarithms; nothing
@@ -84,83 +85,160 @@ Measured measure(const Communicator& comm, const StudyProblem& problem, Monitor&
   return measured;
 }
 
-/// Mean errors of the draws, [dimensions][ratios].
-std::vector<std::vector<double>> means(const SampleComplexityOptions& options,
-                                       const std::vector<double>& mse) {
+/// Errors of the draws of one size: their mean and its standard error.
+struct TestError {
+  double mean = 0.0;
+  double standard = 0.0;
+};
+
+/// [dimensions][ratios]
+std::vector<std::vector<TestError>> errors_of(const SampleComplexityOptions& options,
+                                              const std::vector<double>& mse) {
   const auto draws = static_cast<std::size_t>(options.draws);
-  std::vector<std::vector<double>> result(options.dimensions.size());
+  std::vector<std::vector<TestError>> result(options.dimensions.size());
   std::size_t at = 0;
-  for (std::vector<double>& of_dimension : result) {
+  for (std::vector<TestError>& of_dimension : result) {
     for (std::size_t ratio = 0; ratio < options.ratios.size(); ++ratio, at += draws) {
-      of_dimension.push_back(mean(std::span(mse).subspan(at, draws)));
+      const auto of_draws = std::span(mse).subspan(at, draws);
+      of_dimension.push_back(
+          {mean(of_draws), standard_deviation(of_draws) / std::sqrt(static_cast<double>(draws))});
     }
   }
   return result;
 }
 
-void add_claims(const SampleComplexityOptions& options, const Measured& measured,
-                const std::vector<std::vector<double>>& errors, StudyResult& result) {
-  // The sums of d products of weights and inputs, of which d - 2 vanish, and of four units.
-  result.claims.push_back({"largest error of the network of four units", measured.four_unit_error,
-                           0.0, 32.0 * std::numeric_limits<double>::epsilon()});
-  // Predicting zero has the error 1; interpolating noise of so few samples adds to it.
-  constexpr double kFew = 0.125;
-  constexpr double kNothingLearned = 0.2;
-  if (options.ratios.front() <= kFew) {
-    result.claims.push_back({fmt::format("test error with N = {:g} d^2, d = {}",
-                                         options.ratios.front(), options.dimensions.back()),
-                             errors.back().front(), 1.0, kNothingLearned});
+/// Whether the kernel has a part of degree 2 on the cube. Local.
+bool can_learn_products(const StudyProblem& problem) {
+  constexpr std::int64_t kDegree = 2;
+  const std::int64_t dimension = std::min(problem.options.sample_complexity.dimensions.front(),
+                                          CubeTransform::kLargestDimension);
+  const DegreeSpectrum spectrum =
+      degree_spectrum(CubeTransform(dimension, kDegree), problem.architecture, dimension, kDegree);
+  const std::int64_t kernel =
+      (problem.type == KernelType::ntk ? 0 : spectrum.depths) + problem.architecture.depth - 1;
+  return spectrum.eigenvalue[static_cast<std::size_t>(kernel * spectrum.degrees + kDegree)] > 0.0;
+}
+
+constexpr double kErrors = 5.0;  // standard errors that a claim allows
+
+/// Every kernel that treats all inputs alike spreads over the d (d - 1) / 2 products of two inputs:
+/// what N samples span holds N of them at most, and of x_1 x_2 as much as of any other.
+void claim_lower_bound(const SampleComplexityOptions& options,
+                       const std::vector<std::vector<TestError>>& errors, StudyResult& result) {
+  double shortfall = -1.0;
+  double standard = 0.0;
+  for (std::size_t k = 0; k < errors.size(); ++k) {
+    const auto d = static_cast<double>(options.dimensions[k]);
+    for (std::size_t ratio = 0; ratio < options.ratios.size(); ++ratio) {
+      const auto n = static_cast<double>(train_size(options.dimensions[k], options.ratios[ratio]));
+      const double bound = 1.0 - 2.0 * n / (d * (d - 1.0));
+      const TestError& error = errors[k][ratio];
+      if (bound > 0.0 && bound - error.mean > shortfall) {
+        shortfall = bound - error.mean;
+        standard = error.standard;
+      }
+    }
   }
-  constexpr double kMany = 4.0;
-  constexpr double kLearned = 0.05;
-  if (options.ratios.back() >= kMany) {
-    result.claims.push_back(within(fmt::format("test error with N = {:g} d^2, d = {}",
-                                               options.ratios.back(), options.dimensions.back()),
-                                   errors.back().back(), 0.0, kLearned));
+  if (shortfall > -1.0) {
+    result.claims.push_back({"how far the test error falls below 1 - 2 N / (d (d - 1))",
+                             std::max(shortfall, 0.0), 0.0, kErrors * standard});
   }
-  if (options.dimensions.size() < 2) {
-    result.lines.emplace_back("no claim about the dimension: there is one alone");
+}
+
+/// Beside x_1 x_2 the kernel fits the d linear functions to N samples, which changes the error by
+/// some d / N: that much differ the curves over N / d^2.
+void claim_one_curve(const SampleComplexityOptions& options,
+                     const std::vector<std::vector<TestError>>& errors, StudyResult& result) {
+  constexpr double kLeastRatio = 0.5;  // below, all errors are about 1
+  if (options.ratios.back() < kLeastRatio) {
     return;
   }
-  // Beside x_1 x_2 the kernel fits the d linear functions to N samples, which changes the error by
-  // some d / N: that much differ the curves over N / d^2.
   double spread = 0.0;
   for (std::size_t ratio = 0; ratio < options.ratios.size(); ++ratio) {
-    double least = errors.front()[ratio];
-    double most = least;
-    for (const std::vector<double>& of_dimension : errors) {
-      least = std::min(least, of_dimension[ratio]);
-      most = std::max(most, of_dimension[ratio]);
+    if (options.ratios[ratio] < kLeastRatio) {
+      continue;
     }
+    TestError least = errors.front()[ratio];
+    TestError most = least;
+    for (const std::vector<TestError>& of_dimension : errors) {
+      least = of_dimension[ratio].mean < least.mean ? of_dimension[ratio] : least;
+      most = of_dimension[ratio].mean > most.mean ? of_dimension[ratio] : most;
+    }
+    const double chance = kErrors * std::hypot(least.standard, most.standard);
     const double linear =
-        1.0 / (options.ratios[ratio] * static_cast<double>(options.dimensions[0]));
-    spread = std::max(spread, (most - least) / linear);
+        1.0 / (options.ratios[ratio] * static_cast<double>(options.dimensions.front()));
+    spread = std::max(spread, (most.mean - least.mean - chance) / linear);
   }
-  result.claims.push_back(
-      within("largest spread of the test errors of all d at equal N / d^2, over d / N of the "
-             "smallest d",
-             spread, 0.0, 1.0));
+  result.claims.push_back(within(
+      "spread of the test errors of all d at equal N / d^2 beyond five standard errors, over "
+      "d / N of the smallest d",
+      spread, 0.0, 1.0));
+}
+
+void claim_power(const SampleComplexityOptions& options, const std::vector<double>& mse,
+                 StudyResult& result) {
+  const std::size_t ratios = options.ratios.size();
+  const auto draws = static_cast<std::size_t>(options.draws);
   std::vector<double> logs;
   std::vector<double> halves;
-  for (std::size_t k = 0; k < errors.size(); ++k) {
+  double linear = 0.0;
+  for (std::size_t k = 0; k < options.dimensions.size(); ++k) {
+    const auto d = static_cast<double>(options.dimensions[k]);
     std::vector<double> sizes;
     for (const double ratio : options.ratios) {
       sizes.push_back(static_cast<double>(train_size(options.dimensions[k], ratio)));
     }
-    if (const auto half = half_error_size(sizes, errors[k])) {
-      logs.push_back(std::log2(static_cast<double>(options.dimensions[k])));
-      halves.push_back(*half);
+    for (std::size_t draw = 0; draw < draws; ++draw) {
+      std::vector<double> of_draw;
+      for (std::size_t ratio = 0; ratio < ratios; ++ratio) {
+        of_draw.push_back(mse[(k * ratios + ratio) * draws + draw]);
+      }
+      if (const auto half = half_error_size(sizes, of_draw)) {
+        logs.push_back(std::log2(d));
+        halves.push_back(*half);
+        linear = std::max(linear, d / *half);
+      }
     }
   }
-  if (logs.size() < 2) {
+  if (logs.empty() || logs.front() == logs.back()) {
     result.lines.emplace_back(
         "no power of d: the test error falls through 1/2 at fewer than two dimensions");
     return;
   }
-  // Corrections of relative size 1/d bend the line a little.
-  constexpr double kPower = 0.2;
+  // The d linear functions, which are learned first, take some d of these samples: for N = c d^2 +
+  // d the power is 2 - d / N.
+  const Line line = *fit_power(logs, halves);
   result.claims.push_back({"power of d in the number of samples at which the test error is 1/2",
-                           fit_power(logs, halves)->slope, 2.0, kPower});
+                           line.slope, 2.0, kErrors * line.slope_error + linear});
+}
+
+void add_claims(const StudyProblem& problem, const Measured& measured, bool can_learn,
+                const std::vector<std::vector<TestError>>& errors, StudyResult& result) {
+  const SampleComplexityOptions& options = problem.options.sample_complexity;
+  // The sums of d products of weights and inputs, of which d - 2 vanish, and of four units.
+  result.claims.push_back({"largest error of the network of four units", measured.four_unit_error,
+                           0.0, 32.0 * std::numeric_limits<double>::epsilon()});
+  if (!can_learn) {
+    result.lines.emplace_back(
+        "no claim about the kernel: it has no part of degree 2 in the inputs and learns nothing of "
+        "x1 x2");
+    return;
+  }
+  constexpr std::int64_t kFewestSets = 4;
+  if (options.draws < kFewestSets) {
+    result.lines.push_back(
+        fmt::format("no claim about the kernel: standard errors of so few training sets are not "
+                    "known; set experiment.draws to {} or more",
+                    kFewestSets));
+    return;
+  }
+  claim_lower_bound(options, errors, result);
+  if (options.dimensions.size() < 2) {
+    result.lines.emplace_back("no claim about the dimension: there is one alone");
+    return;
+  }
+  claim_one_curve(options, errors, result);
+  claim_power(options, measured.mse, result);
 }
 
 }  // namespace
@@ -192,8 +270,9 @@ StudyCost sample_complexity_cost(const ExperimentOptions& all, const Architectur
 StudyResult sample_complexity(const Communicator& comm, const StudyProblem& problem,
                               Monitor& monitor) {
   const SampleComplexityOptions& options = problem.options.sample_complexity;
+  const bool can_learn = prepared(comm, [&] { return can_learn_products(problem); });
   const Measured measured = measure(comm, problem, monitor);
-  const auto errors = means(options, measured.mse);
+  const auto errors = errors_of(options, measured.mse);
   const auto dimensions = std::ssize(options.dimensions);
   const auto ratios = std::ssize(options.ratios);
 
@@ -213,7 +292,7 @@ StudyResult sample_complexity(const Communicator& comm, const StudyProblem& prob
     for (std::size_t ratio = 0; ratio < options.ratios.size(); ++ratio) {
       sizes.push_back(
           static_cast<double>(train_size(options.dimensions[k], options.ratios[ratio])));
-      mean_errors.push_back(errors[k][ratio]);
+      mean_errors.push_back(errors[k][ratio].mean);
     }
   }
   const auto by_size = [&](const char* path, const char* long_name, std::vector<double> values) {
@@ -232,12 +311,12 @@ StudyResult sample_complexity(const Communicator& comm, const StudyProblem& prob
   result.lines.push_back(header);
   for (std::size_t k = 0; k < errors.size(); ++k) {
     std::string line = fmt::format("d = {:<6}", options.dimensions[k]);
-    for (const double error : errors[k]) {
-      line += fmt::format(" {:7.4f}", error);
+    for (const TestError& error : errors[k]) {
+      line += fmt::format(" {:7.4f}", error.mean);
     }
     result.lines.push_back(line);
   }
-  add_claims(options, measured, errors, result);
+  add_claims(problem, measured, can_learn, errors, result);
   return result;
 }
 

@@ -76,7 +76,11 @@ EigenSystem<double> shared_eigensystem(const KernelMatrix<double>& kernel, Monit
                           failure->not_finite_row)
             : fmt::format("the eigensolver failed (info {})", failure->info));
   }
-  return std::move(std::get<EigenSystem<double>>(outcome));
+  auto& eigen = std::get<EigenSystem<double>>(outcome);
+  if (!(eigen.values.back() > 0.0)) {
+    throw NumericalError("the kernel of the training samples is zero, so that nothing is learned");
+  }
+  return std::move(eigen);
 }
 
 void stop_if_asked(const Communicator& comm, const Monitor& monitor) {

@@ -31,8 +31,8 @@ LimitingKernel shared_kernel(const Architecture& architecture,
 RegressionFit fit_shared(const KernelMatrix<double>& kernel, const Matrix<double>& y, double ridge,
                          const std::string& key, Monitor& monitor);
 
-/// Eigensystem of K. Collective over the kernel's grid. Throws NumericalError where the solver
-/// fails.
+/// Eigensystem of K, whose largest eigenvalue is positive. Collective over the kernel's grid.
+/// Throws NumericalError where the solver fails and where K is zero.
 EigenSystem<double> shared_eigensystem(const KernelMatrix<double>& kernel, Monitor& monitor);
 
 /// Throws InterruptedError on all ranks when one of them was asked to stop. Collective over comm.

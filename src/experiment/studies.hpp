@@ -101,6 +101,17 @@ Matrix<double> trained_under(const LocalFlow& kernel, const Matrix<double>& cros
 /// (arora)". Local.
 std::string kernel_name(const Architecture& kernel);
 
+/// Both kernels of networks, in the order of the axis of types.
+inline constexpr KernelType kBothTypes[] = {KernelType::ntk, KernelType::nngp};
+/// "ntk" or "nngp". Local.
+std::string type_name(KernelType type);
+
+// Paths of axes of studies of several kernels.
+inline constexpr const char* kKernelAxis = "/experiment/kernel";
+inline constexpr const char* kTypeAxis = "/experiment/type";
+inline constexpr const char* kDimensionAxis = "/experiment/dimension";
+inline constexpr const char* kDepthAxis = "/experiment/depth";
+
 /// first, first + 1, ..., `count` of them. Local.
 std::vector<std::int64_t> numbers(std::int64_t first, std::int64_t count);
 

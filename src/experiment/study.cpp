@@ -386,6 +386,10 @@ std::string kernel_name(const Architecture& kernel) {
              : fmt::format("{} ({:g}, {:g})", name, kernel.weight_variance, kernel.bias_variance);
 }
 
+std::string type_name(KernelType type) {
+  return type == KernelType::ntk ? "ntk" : "nngp";
+}
+
 std::vector<std::int64_t> numbers(std::int64_t first, std::int64_t count) {
   std::vector<std::int64_t> result(static_cast<std::size_t>(count));
   std::iota(result.begin(), result.end(), first);

@@ -200,10 +200,6 @@ StudyResult ZonalSpectra::start_result(const ExperimentOptions& options) const {
   return result;
 }
 
-std::string type_name(KernelType type) {
-  return type == KernelType::ntk ? "ntk" : "nngp";
-}
-
 void record_optimal_depths(const ExperimentOptions& options, const ZonalSpectra& spectra,
                            StudyResult& result) {
   const std::vector<std::int64_t>& dimensions = options.zonal.dimensions;

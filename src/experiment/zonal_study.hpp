@@ -78,10 +78,6 @@ class ZonalSpectra {
   std::vector<double> diagonal_;  // [kernel][type][dimension][depth]
 };
 
-inline constexpr KernelType kBothTypes[] = {KernelType::ntk, KernelType::nngp};
-/// "ntk" or "nngp". Local.
-std::string type_name(KernelType type);
-
 /// The depths at which the fractional variance of each degree is largest: data, lines, and the
 /// claims that they grow with the degree. Only optima that stand out from all other depths by more
 /// than the errors, and lie strictly between the first and the last depth, are compared. Local.
@@ -91,11 +87,7 @@ void record_optimal_depths(const ExperimentOptions& options, const ZonalSpectra&
 /// What the spectra take, beside the matrices of a study. Local.
 StudyCost zonal_cost(const ExperimentOptions& options, std::int64_t nodes);
 
-// Paths of the axes that start_result makes, all of /experiment.
-inline constexpr const char* kKernelAxis = "/experiment/kernel";
-inline constexpr const char* kTypeAxis = "/experiment/type";
-inline constexpr const char* kDimensionAxis = "/experiment/dimension";
-inline constexpr const char* kDepthAxis = "/experiment/depth";
+/// Beside those of studies.hpp, all of which start_result makes.
 inline constexpr const char* kDegreeAxis = "/experiment/degree";
 
 }  // namespace ntkflow

@@ -50,13 +50,13 @@ SHAPES = {
         "mean_test_mse": (2, 2),
     },
 }
-CLAIMS = {"depth": 2, "learning-rate": 3, "early-stopping": 5}
+CLAIMS = {"depth": 1, "learning-rate": 3, "early-stopping": 4, "sample-complexity": 1}
 REFUSED = {
     "depth": (
         ("experiment.depths=0", USAGE, "experiment.depths"), ("experiment.ridge=-1", USAGE, "experiment.ridge"),
         ("data.test_size=0", USAGE, "test set"), ("experiment.points=5", USAGE, "no use for this key"),
         ("experiment.kernels=[]", USAGE, "experiment.kernels"), ('kernel.activation="erf"', USAGE, "no use for this table"),
-        ("data.train_size=800", NUMERICAL, "experiment.ridge"),
+        ('data.targets={ encoding = "raw" }', USAGE, "needs classes"), ("data.train_size=800", NUMERICAL, "experiment.ridge"),
     ),
     "learning-rate": (
         ("experiment.rates=[]", USAGE, "experiment.rates"), ("experiment.rates=[0]", USAGE, "experiment.rates"),
@@ -142,13 +142,22 @@ class KernelExperimentTest(Case):
 
     def test_more_memory_than_there_is(self):
         data = 'format = "synthetic"\nkind = "sphere"\nsize = 4294967296\ntest_size = 2\ntarget = "x1, x2"\n'
-        kernels = 'kernels = [{ activation = "relu" }]\n'
-        for name, text in (
-            ("depth", f"[experiment]\n{kernels}"), ("learning-rate", "[kernel]\n"), ("early-stopping", "[kernel]\n"),
+        config = self.write("large.toml", f'[data]\n{data}[kernel]\n[output]\nfile = "out.h5"\n')
+        self.assert_refused(["experiment", "learning-rate", config], RESOURCES, "fewer samples", ranks=None)
+
+    def test_the_file_holds_a_named_kernel_whole(self):
+        data = 'format = "synthetic"\nkind = "sphere"\ndimension = 3\nsize = 20\ntarget = "x1"\n'
+        kernel = 'type = "rbf"\nlength_scale = 0.5\n'
+        config = self.write("named.toml", f'[data]\n{data}[kernel]\n{kernel}[output]\nfile = "out.h5"\n')
+        cubes = self.write("cubes.toml", f'[kernel]\n{kernel}[output]\nfile = "out.h5"\n')
+        for name, file, settings in (
+            ("learning-rate", config, ["experiment.steps=20"]), ("sample-complexity", cubes, TINY["sample-complexity"]),
         ):
             with self.subTest(study=name):
-                config = self.write("large.toml", f'[data]\n{data}{text}[output]\nfile = "out.h5"\n')
-                self.assert_refused(["experiment", name, config], RESOURCES, "fewer samples", ranks=None)
+                sets = [argument for setting in settings for argument in ("--set", setting)]
+                self.run_ok(["experiment", name, file, *sets, "--overwrite"])
+                with h5py.File(self.folder / "out.h5") as result:
+                    self.assertEqual(dict(result["kernel"].attrs), {"type": "rbf", "length_scale": 0.5})
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import unittest
 
 import h5py
 
-from support import DATA, Case
+from support import DATA, INPUTS, Case
 
 MNIST = pathlib.Path(DATA) / "mnist"
 SIZES = [int(size) for size in os.environ["NTKFLOW_MNIST_SIZES"].split(",")]
@@ -58,6 +58,21 @@ preprocess = ["unit_interval", "sphere"]
                         attributes = file["regression"].attrs
                         self.assertAlmostEqual(attributes["test_accuracy"], ACCURACY[kind, size], delta=0.0003)
                         self.assertLessEqual(attributes["backward_error"], 1e-14)
+
+    def test_accuracy_of_the_study_of_depth(self):
+        settings = (
+            "experiment.depths=3",
+            'experiment.kernels=[{ activation = "relu", weight_variance = 2.0, bias_variance = 0.01 }]',
+            *(f"data.{line}" for line in self.DATA.strip().splitlines()[:2]),
+        )
+        sets = [argument for setting in settings for argument in ("--set", setting)]
+        out = self.folder / "out.h5"
+        self.run_ok(["experiment", "depth", INPUTS / "depth.toml", *sets, "--output", out], 2, timeout=300)
+        with h5py.File(out) as file:
+            types = [b"".join(row).decode().rstrip("\0 ") for row in file["experiment/type_name"][:]]
+            for kind, accuracy in zip(types, file["experiment/test_accuracy"][0, :, 2], strict=True):
+                # Its ridge of 1e-4 moves the answer of a few images of 10,000.
+                self.assertAlmostEqual(accuracy, ACCURACY[kind, 1000], delta=0.0005)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,8 @@ inline ConfigSource minimal_source(Study study) {
   const StudyNeeds needed = needs(study);
   const ExperimentText standard;
   std::string text = "[output]\n" + standard.output;
-  text += needed.data ? "[data]\n" + standard.data : "";
+  const bool has_classes = study == Study::depth || study == Study::early_stopping;
+  text += needed.data ? "[data]\n" + (has_classes ? ConfigText().data : standard.data) : "";
   text += needed.kernels ? "[experiment]\nkernels = [{ activation = \"erf\" }]\n" : "[kernel]\n";
   if (needed.networks) {
     text += "[network]\nwidths = [8, 16]\n";

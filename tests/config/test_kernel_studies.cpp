@@ -54,7 +54,7 @@ TEST(KernelStudiesTest, HaveTheDefaultsOfTheManual) {
   EXPECT_EQ(read(Study::learning_rate, {}).learning_rate.steps, 1000);
   EXPECT_EQ(read(Study::early_stopping, {}).early_stopping.label_noise, 0.3);
   const SampleComplexityOptions cube = read(Study::sample_complexity, {}).sample_complexity;
-  EXPECT_EQ(cube.dimensions, (std::vector<std::int64_t>{16, 24, 32}));
+  EXPECT_EQ(cube.dimensions, (std::vector<std::int64_t>{24, 32, 40, 48}));
   EXPECT_EQ(cube.ratios, (std::vector{0.125, 0.25, 0.5, 1.0, 2.0, 4.0}));
   EXPECT_EQ(cube.test_size, 1000);
   EXPECT_EQ(cube.draws, 4);
@@ -81,6 +81,10 @@ const Setting kSettings[] = {
     {Study::depth, "experiment.depths=0", "experiment.depths: found 0 (integer); allowed"},
     {Study::depth, "experiment.depths=1001", "experiment.depths: found 1001"},
     {Study::depth, "experiment.ridge=-1e-9", "experiment.ridge: found"},
+    {Study::depth, "data.targets={encoding=\"class_index\"}", ""},
+    {Study::depth, "data.targets={encoding=\"raw\"}", "data.targets: this study counts samples"},
+    {Study::early_stopping, "data.targets={encoding=\"class_index\"}",
+     "data.targets: label noise needs one output for each class"},
     {Study::depth, "experiment.rates=[1]", "\"depth\" has no use for this key"},
     {Study::learning_rate, "experiment.rates=[]", "experiment.rates: found [] (list)"},
     {Study::learning_rate, "experiment.rates=[0.0]", "experiment.rates: found 0.0"},
@@ -100,6 +104,8 @@ const Setting kSettings[] = {
     {Study::sample_complexity, "experiment.ratios=[1e-9]", "0 samples"},
     {Study::sample_complexity, "experiment.ratios=[0]", "experiment.ratios: found 0"},
     {Study::sample_complexity, "experiment.test_size=0", "experiment.test_size: found 0"},
+    {Study::sample_complexity, "experiment.test_size=1000001",
+     "experiment.test_size: found 1000001"},
     {Study::sample_complexity, "experiment.draws=0", "experiment.draws: found 0"},
 };
 INSTANTIATE_TEST_SUITE_P(Keys, KernelStudyKeyTest, testing::ValuesIn(kSettings));

@@ -11,7 +11,7 @@ def depth(random: np.random.Generator, kernels=("relu, 2, 0.01", "erf, 1.5, 0.01
         "experiment__kernel": np.arange(len(kernels)),
         "experiment__kernel_name": list(kernels),
         "experiment__type": np.arange(2),
-        "experiment__type_name": ["nngp", "ntk"],
+        "experiment__type_name": ["ntk", "nngp"],
         "experiment__depth": np.arange(1, depths + 1),
         "experiment__test_accuracy": accuracy,
         **support.claims(4),
@@ -70,7 +70,7 @@ STUDIES = {
     "sample-complexity": sample_complexity,
 }
 TEXTS = {
-    "depth": ("relu, 2, 0.01", "erf, 1.5, 0.01", "NTK: all layers trained", "Depth 1, a linear model: 0.6858."),
+    "depth": ("relu, 2, 0.01", "erf, 1.5, 0.01", "NNGP", "Depth 1, a linear model: 0.6858."),
     "learning-rate": ("η = 0.5/λ₁", "η = 2.01/λ₁", "markers: iteration"),
     "early-stopping": ("test, ridge N/t", "energy of the noise", "test, right labels"),
     "sample-complexity": ("d = 16", "d = 32", "N / d²", "predicting 0"),
@@ -106,6 +106,13 @@ class LearningTest(support.Case):
         with support.h5py.File(file, "a") as opened:
             opened["/experiment/time"].attrs["best_time"] = 668.0
         self.assertIn("best t = 668", self.texts(self.draw(file, "early-stopping", kind="svg")[0]))
+
+    def test_the_network_of_four_units_is_noted(self):
+        file = self.study("sample-complexity")
+        self.assertNotIn("four units", self.texts(self.draw(file, "sample-complexity", kind="svg")[0]))
+        with support.h5py.File(file, "a") as opened:
+            opened["/experiment/test_mse"].attrs["four_unit_error"] = 2e-15
+        self.assertIn("Not drawn: the network of four units", self.texts(self.draw(file, "sample-complexity", kind="svg")[0]))
 
     def test_other_numbers_of_curves_have_room(self):
         for name, arguments in (

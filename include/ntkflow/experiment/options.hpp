@@ -142,7 +142,7 @@ struct EarlyStoppingOptions {
 
 /// The function x1 x2 on {-1, 1}^d.
 struct SampleComplexityOptions {
-  std::vector<std::int64_t> dimensions = {16, 24, 32};             ///< d, ascending
+  std::vector<std::int64_t> dimensions = {24, 32, 40, 48};         ///< d, ascending
   std::vector<double> ratios = {0.125, 0.25, 0.5, 1.0, 2.0, 4.0};  ///< N / d^2, ascending
   std::int64_t test_size = 1000;
   std::int64_t draws = 4;  ///< training sets of each size

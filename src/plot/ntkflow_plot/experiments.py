@@ -10,10 +10,13 @@ from . import style
 from .results import Array, Result
 
 
+TYPE_TITLES = {"ntk": "NTK", "nngp": "NNGP"}
+
+
 def caption_of(result: Result) -> list[str]:
-    """A line for each claim of the file, and one for networks that are left out."""
+    """A line for each claim of the file, and one for networks that are left out, where there are networks."""
     lines = [str(claim) for claim in result.claims()]
-    diverged = int((~converged(result)).sum())
+    diverged = int((~converged(result)).sum()) if result.has("/network/diverged_at") else 0
     if diverged:
         lines.append(f"Left out: {diverged} network{'s' if diverged > 1 else ''} whose training diverged.")
     return lines

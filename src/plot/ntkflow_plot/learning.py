@@ -8,15 +8,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from . import style
+from .experiments import TYPE_TITLES, caption_of
 from .results import Result
-
-TYPE_TITLES = {"nngp": "NNGP kernel: last layer trained", "ntk": "NTK: all layers trained"}
-
-
-def claim_lines(result: Result) -> list[str]:
-    """A line for each claim of the file."""
-    return [str(claim) for claim in result.claims()]
-
 
 def draw_depth(result: Result) -> Figure | None:
     """Test accuracy over depth, a panel for each type of kernel; the linear kernel of depth 1 stands in the caption."""
@@ -30,7 +23,7 @@ def draw_depth(result: Result) -> Figure | None:
     linear = ", ".join(style.number(value, 4) for value in np.unique(accuracy[..., depth == 1]))
     caption = [f"Depth 1, a linear model: {linear}."] if linear else []
     figure, top, panels = style.panels(
-        style.TWO_COLUMNS, 2.6, len(types), len(types), [*caption, *claim_lines(result)]
+        style.TWO_COLUMNS, 2.6, len(types), len(types), [*caption, *caption_of(result)]
     )
     handles = []
     for k, name in enumerate(kernels):
@@ -56,7 +49,7 @@ def draw_learning_rate(result: Result) -> Figure | None:
     step = result.array("/experiment/step", axes=1)
     closed = result.array("/experiment/closed_form_loss", axes=2)
     iterated = result.array("/experiment/loss", axes=2)
-    figure = style.new_figure(style.TWO_COLUMNS, 3.2, claim_lines(result))
+    figure = style.new_figure(style.TWO_COLUMNS, 3.2, caption_of(result))
     axes = figure.add_subplot()
     marked = style.spread_out(step.size, 12)
     for k, value in enumerate(rate):
@@ -81,7 +74,7 @@ def draw_early_stopping(result: Result) -> Figure | None:
     if result.experiment != "early-stopping":
         return None
     time = result.array("/experiment/time", axes=1)
-    figure = style.new_figure(style.TWO_COLUMNS, 3.4, claim_lines(result))
+    figure = style.new_figure(style.TWO_COLUMNS, 3.4, caption_of(result))
     losses, learned = figure.subplots(1, 2, sharex=True)
     curves = (
         ("train_loss", "training, wrong labels"),
@@ -121,7 +114,11 @@ def draw_sample_complexity(result: Result) -> Figure | None:
     size = result.array("/experiment/train_size", axes=2)
     error = result.array("/experiment/test_mse", axes=3)
     mean = result.array("/experiment/mean_test_mse", axes=2)
-    figure = style.new_figure(style.TWO_COLUMNS, 3.2, claim_lines(result))
+    caption = caption_of(result)
+    four_units = result.attribute("/experiment/test_mse", "four_unit_error")
+    if four_units is not None:
+        caption.insert(0, f"Not drawn: the network of four units, largest error {style.number(four_units)}.")
+    figure = style.new_figure(style.TWO_COLUMNS, 3.2, caption)
     panels = figure.subplots(1, 2, sharey=True)
     for axes, power, label in zip(panels, (2, 1), ("N / d²", "N / d"), strict=True):
         for k, d in enumerate(dimension):

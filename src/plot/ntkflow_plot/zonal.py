@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from . import style
+from .experiments import TYPE_TITLES, caption_of
 from .results import Array, Result
 
-TYPES = {"ntk": "NTK", "nngp": "NNGP"}
 SMALLEST_SHARE = 1e-5  # of the variance that is drawn
 MOST_MARKS = 100
 ROUNDING = 1e-17  # of the largest eigenvalue: below there is nothing to see
@@ -23,7 +23,7 @@ def positive(values: Array, least: float) -> Array:
 
 def panel_names(result: Result) -> tuple[list[str], list[str]]:
     kernels = result.texts("/experiment/kernel_name")
-    return kernels, [TYPES.get(name, name) for name in result.texts("/experiment/type_name")]
+    return kernels, [TYPE_TITLES.get(name, name) for name in result.texts("/experiment/type_name")]
 
 
 def draw_boolean_cube(result: Result) -> Figure | None:
@@ -48,7 +48,7 @@ def draw_variance(result: Result, where: str) -> Figure:
     is_edge = result.array("/experiment/optimal_depth_is_edge", axes=4)[:, :, -1] > 0
     caption = [
         f"Share of the variance on {where}, d = {dimension[-1]:.0f}; ring: the best depth, filled: the last one searched is.",
-        *map(str, result.claims()),
+        *caption_of(result),
     ]
     figure, top, panels = style.panels(
         style.TWO_COLUMNS, 0.5 + 1.9 * len(kernels), len(kernels) * len(types), len(types), caption
@@ -89,7 +89,7 @@ def draw_sphere(result: Result) -> Figure | None:
     dimension, depth = (result.attribute("/experiment/sample_eigenvalue", name, 0) for name in ("dimension", "depth"))
     caption = [
         f"{len(number):,} uniform samples, d = {dimension}, {depth} layers; marks: samples, lines: limit by degree.",
-        *map(str, result.claims()),
+        *caption_of(result),
     ]
     columns = min(2, len(kernels))
     rows = -(-len(kernels) // columns)
