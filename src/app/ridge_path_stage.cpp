@@ -64,15 +64,17 @@ void score_test_set(Run& run, const Solver& solver, Path& path) {
         std::span<const double>(path.ridges)
             .subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(size));
     Matrix<double> on_test = run.test->multiply_transposed(solver.coefficients(batch), run.report);
-    add_initial(run.initial.test, on_test);
-    for (std::int64_t k = 0; k < size; ++k) {
-      const auto prediction =
-          std::as_const(on_test).view().block(0, k * outputs, on_test.rows(), outputs);
-      path.test_mse.push_back(mean_squared_error(prediction, test.target.view()));
-      if (!test.label.empty()) {
-        path.test_accuracy.push_back(accuracy(prediction, test.label));
+    collectively(run.comm, [&] {
+      add_initial(run.initial.test, on_test);
+      for (std::int64_t k = 0; k < size; ++k) {
+        const auto prediction =
+            std::as_const(on_test).view().block(0, k * outputs, on_test.rows(), outputs);
+        path.test_mse.push_back(mean_squared_error(prediction, test.target.view()));
+        if (!test.label.empty()) {
+          path.test_accuracy.push_back(accuracy(prediction, test.label));
+        }
       }
-    }
+    });
   }
 }
 
