@@ -135,9 +135,11 @@ std::int64_t computable(Run& run, const Flow& flow, const std::vector<double>& p
       finite_points(flow.rule(), points, modes.lambda.back() + modes.ridge, modes.samples);
   if (finite < points.size()) {
     run.file.attribute("/dynamics", "overflow_step", static_cast<std::int64_t>(points[finite]));
-    run.report.warning(fmt::format(
-        "f overflows from step {:.0f} on: {} of the steps are stored as inf, with accuracy 0",
-        points[finite], points.size() - finite));
+    const std::size_t lost = points.size() - finite;
+    run.report.warning(
+        fmt::format("f overflows: the last {}, from {:.0f} on, {} stored as inf, with accuracy 0",
+                    lost == 1 ? "recorded step" : fmt::format("{} recorded steps", lost),
+                    points[finite], lost == 1 ? "is" : "are"));
   }
   return static_cast<std::int64_t>(finite);
 }
@@ -244,7 +246,10 @@ void follow(Run& run, const Flow& flow, const std::vector<double>& times, const 
               curves.train_accuracy);
   write_curve("/dynamics/test_accuracy", "fraction of test samples classified rightly",
               curves.test_accuracy);
-  const double largest_error = std::accumulate(errors.begin(), errors.end(), 0.0, max_or_nan);
+  // Of what does not overflow, if anything does not.
+  const double largest_error =
+      computed == 0 ? errors.front()
+                    : std::accumulate(errors.begin(), errors.begin() + computed, 0.0, max_or_nan);
   write_curve("/dynamics/error_estimate", names.in_file, errors);
   file.attribute("/dynamics", "error_estimate", largest_error);
   report.value("error_estimate", largest_error);

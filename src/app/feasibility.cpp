@@ -42,6 +42,13 @@ std::string fitting_settings(const RunConfig& config, const DataShape& shape,
            config.regression->path->select != RidgeCriterion::leave_one_out,
        "regression.path_method = \"krylov\"",
        [](RunConfig& other) { other.regression->path->method = RidgePathMethod::krylov; }},
+      {config.regression && config.regression->path &&
+           config.regression->path->select == RidgeCriterion::leave_one_out,
+       "regression.select = \"gcv\" with regression.path_method = \"krylov\"",
+       [](RunConfig& other) {
+         other.regression->path->select = RidgeCriterion::gcv;
+         other.regression->path->method = RidgePathMethod::krylov;
+       }},
       {config.posterior && config.posterior->covariance, "posterior.covariance = false",
        [](RunConfig& other) { other.posterior->covariance = false; }},
       {config.posterior && config.posterior->samples > 0, "posterior.samples = 0",
@@ -50,6 +57,8 @@ std::string fitting_settings(const RunConfig& config, const DataShape& shape,
        [](RunConfig& other) {
          other.posterior->times = {std::numeric_limits<double>::infinity()};
        }},
+      {config.random_functions.has_value(), "no [random_functions]",
+       [](RunConfig& other) { other.random_functions.reset(); }},
   };
   constexpr unsigned kSubsets = 1U << std::size(settings);
   // In binary order a subset comes before all that hold a later setting; the later ones give up
@@ -77,6 +86,45 @@ std::string fitting_settings(const RunConfig& config, const DataShape& shape,
     }
   }
   return "";
+}
+
+/// The largest number, from 0 to below `most`, that fits, given that all below it do. @param
+/// fits_with  called with a number
+template <class FitsWith>
+std::int64_t largest_fitting(std::int64_t most, const FitsWith& fits_with) {
+  std::int64_t fitting = 0;
+  std::int64_t failing = most;
+  while (failing - fitting > 1) {
+    const std::int64_t middle = fitting + (failing - fitting) / 2;
+    (fits_with(middle) ? fitting : failing) = middle;
+  }
+  return fitting;
+}
+
+/// Sizes of [random_functions] that fit with all else as it is.
+std::vector<std::string> fitting_functions(const RunConfig& config, const DataShape& shape,
+                                           const Target& target) {
+  std::vector<std::string> texts;
+  if (!config.random_functions) {
+    return texts;
+  }
+  const auto try_key = [&](const char* text, std::int64_t most, auto&& set) {
+    const std::int64_t largest = largest_fitting(most, [&](std::int64_t value) {
+      RunConfig other = config;
+      set(*other.random_functions, value);
+      return fits(other, shape, target);
+    });
+    if (largest > 0) {
+      texts.push_back(fmt::format("{} {} or less", text, largest));
+    }
+  };
+  try_key("random_functions.counts of", config.random_functions->counts.back(),
+          [](RandomFunctionsOptions& options, std::int64_t value) { options.counts = {value}; });
+  if (config.random_functions->source == FunctionSource::network) {
+    try_key("random_functions.width =", config.random_functions->width,
+            [](RandomFunctionsOptions& options, std::int64_t value) { options.width = value; });
+  }
+  return texts;
 }
 
 std::string memory_reason(const Plan& plan, const Target& target, const AvailableMemory& memory) {
@@ -114,13 +162,7 @@ std::int64_t largest_fitting_size(const RunConfig& config, const DataShape& shap
     return fits(config, other, target);
   };
   constexpr std::int64_t kMost = std::int64_t{1} << 28;
-  std::int64_t fitting = 0;
-  std::int64_t failing = kMost;
-  while (failing - fitting > 1) {
-    const std::int64_t middle = fitting + (failing - fitting) / 2;
-    (fits_with(middle) ? fitting : failing) = middle;
-  }
-  return fitting;
+  return largest_fitting(kMost, fits_with);
 }
 
 std::string obstacle(const Choice& choice, const RunConfig& config, const Target& target,
@@ -139,6 +181,9 @@ std::string obstacle(const Choice& choice, const RunConfig& config, const Target
   std::vector<std::string> remedies;
   if (const auto settings = fitting_settings(config, plan.shape, target); !settings.empty()) {
     remedies.push_back(settings);
+  }
+  for (const std::string& text : fitting_functions(config, plan.shape, target)) {
+    remedies.push_back(text);
   }
   if (const auto size = largest_fitting_size(config, plan.shape, target); size > 0) {
     remedies.push_back(fmt::format("data.train_size = {} or less", size));

@@ -10,6 +10,7 @@
 #include <ntkflow/base/error.hpp>
 #include <ntkflow/dist/block_cyclic.hpp>
 #include <ntkflow/dynamics/krylov_flow.hpp>
+#include <ntkflow/finite/network.hpp>
 #include <ntkflow/gram/kernel_matrix.hpp>
 #include <ntkflow/linalg/cholesky.hpp>
 #include <ntkflow/linalg/eigen.hpp>
@@ -269,17 +270,19 @@ class Planner {
 
   void full_spectrum(const SpectrumOptions& options) {
     const std::int64_t count = std::min(n_, options.count.value_or(n_));
-    const double vectors = options.vectors ? stored_vectors(count) : 0.0;
+    const double curves = mode_curves_bytes(options, count);
+    const double stored = curves + (options.vectors ? stored_vectors(count) : 0.0);
     const StageMemory::Item eigenvectors{"eigenvectors", rows_ * cols_ * kDouble};
     with_samples("spectrum", {eigenvectors,
                               {"probes", 6 * n_ * kProbes * kDouble},
+                              {"learning curves of modes", bounded_bytes(2.0 * curves)},
                               {"targets along the modes", 8 * n_ * (c_ + 1) * kDouble},
                               {"transfer buffers", options.vectors ? kGatherBytes : 0}});
     const double thin = 8.0 * square() * static_cast<double>(kProbes + c_ + 1);
-    work("spectrum", one_triangle() + thin, vectors,
+    work("spectrum", one_triangle() + thin, stored,
          exact_product(static_cast<double>(kProbes)) + time_->large_products(thin) +
-             TimeModel::write_file(vectors));
-    file_bytes_ += vectors;
+             TimeModel::write_file(stored));
+    file_bytes_ += stored;
     if (options.projections > 0) {
       const double flop = options.centre
                               ? 4.0 * square() * lanczos_columns(options.projections)
@@ -340,18 +343,19 @@ class Planner {
            kInverseColumns);
     }
 
-    const double vectors = options.vectors ? stored_vectors(count) : 0.0;
+    const double curves = mode_curves_bytes(options, count);
+    const double stored = curves + (options.vectors ? stored_vectors(count) : 0.0);
     const double modes = 4.0 * n * pairs * static_cast<double>(c_);
     const auto targets = static_cast<double>(c_ + 1);
     with_samples("spectrum", {matrix,
                               {"eigenvectors", local_vector * count},
+                              {"learning curves of modes", bounded_bytes(2.0 * curves)},
                               {"targets along the modes", 4 * n_ * (c_ + 1) * kDouble}});
-    work("spectrum", modes + 2.0 * square() * targets + (is_rounded ? one_triangle() : 0.0),
-         vectors,
+    work("spectrum", modes + 2.0 * square() * targets + (is_rounded ? one_triangle() : 0.0), stored,
          time_->large_products(modes) +
              (is_rounded ? exact_product(targets) : time_->stored_product(n, targets, real)) +
-             TimeModel::write_file(vectors));
-    file_bytes_ += vectors;
+             TimeModel::write_file(stored));
+    file_bytes_ += stored;
     if (options.projections > 0) {
       const double more = options.centre ? lanczos_columns(options.projections) : 0.0;
       kernel_pca(options, matrix, 2.0 * square() * more, block_products(more, real));
@@ -587,10 +591,19 @@ class Planner {
 
     const std::int64_t smaller = std::min(n_, most);
     const std::int64_t gram = local_elements(plan_, smaller, smaller);
+    // One network at a time, which takes the points of a rank a block after the other: parameters
+    // and the one hidden layer. Of what it has for a second one, the outputs touch next to nothing.
+    const std::int64_t local_points = largest_local(points, plan_.block, plan_.grid.rows);
+    const std::int64_t evaluated = std::min(local_points, Network<double>::kSamplesAtOnce);
+    const auto unit_values = static_cast<double>(d_ + 2 + evaluated);
+    const double network =
+        is_process ? 0.0 : static_cast<double>(options.width) * unit_values * kDouble;
     // Without a ridge, or where a factorisation fails.
     const std::int64_t workspace = eigen_workspace(smaller, plan_.block, plan_.grid);
     with_samples("random functions",
                  {{"covariance of all points", covariance * kDouble},
+                  {"inputs of networks", is_process ? 0 : local_points * d_ * kDouble},
+                  {"a network and its hidden layer", bounded_bytes(network)},
                   {"functions at all points", local_elements(plan_, points, most) * kDouble},
                   {"functions at the training points", local_elements(plan_, n_, most) * kDouble},
                   {"normal equations and their eigenvectors", 2 * gram * kDouble},
@@ -773,6 +786,13 @@ class Planner {
   }
   [[nodiscard]] double stored_vectors(std::int64_t count) const {
     return static_cast<double>(count) * static_cast<double>(n_) * kDouble;
+  }
+  /// Of the learning curves of so many modes at most, which every rank holds whole, and once more
+  /// in the order of the file.
+  [[nodiscard]] static double mode_curves_bytes(const SpectrumOptions& options,
+                                                std::int64_t count) {
+    return static_cast<double>(std::min(count, options.modes)) *
+           static_cast<double>(options.times.size()) * kDouble;
   }
   [[nodiscard]] double square() const { return static_cast<double>(n_) * static_cast<double>(n_); }
   [[nodiscard]] double pairs() const { return static_cast<double>(n_) * static_cast<double>(m_); }

@@ -94,6 +94,10 @@ AvailableMemory least_available_memory(const Communicator& comm) {
 }
 
 std::int64_t peak_resident_bytes() {
+  // The usage of a process starts with that of the one that it was started by.
+  if (const std::int64_t kib = read_field("/proc/self/status", "VmHWM:"); kib >= 0) {
+    return kib * 1024;
+  }
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return std::int64_t{usage.ru_maxrss} * 1024;

@@ -109,16 +109,21 @@ void check_counts(const RunConfig& config, const DataShape& shape) {
   if (!config.spectrum) {
     return;
   }
+  std::string wrong;
   const auto check = [&](const char* key, std::int64_t value) {
     if (value > shape.train_size) {
-      throw ConfigError(fmt::format(
-          "spectrum.{} = {}: a kernel matrix of {} training samples has as many eigenpairs; "
-          "allowed: up to {}",
-          key, value, shape.train_size, shape.train_size));
+      wrong += fmt::format("{}spectrum.{} = {}", wrong.empty() ? "" : " and ", key, value);
     }
   };
   check("count", config.spectrum->count.value_or(0));
   check("projections", config.spectrum->projections);
+  if (!wrong.empty()) {
+    throw ConfigError(fmt::format(
+        "{}: a kernel matrix of {} training sample{} has no more than {} eigenpair{}; allowed: up "
+        "to {}",
+        wrong, shape.train_size, shape.train_size == 1 ? "" : "s", shape.train_size,
+        shape.train_size == 1 ? "" : "s", shape.train_size));
+  }
 }
 
 }  // namespace ntkflow::app

@@ -245,12 +245,11 @@ Problem prepare(const Communicator& comm, const CommandLine& line, PlannedComman
                           problem.plan.peak_stage().stage));
 
   if (command == PlannedCommand::run && !problem.config.regression && !problem.config.dynamics &&
-      !problem.config.posterior && !problem.config.spectrum && !problem.config.output.gram &&
-      !problem.config.output.gram_depths) {
+      !problem.config.posterior && !problem.config.spectrum && !problem.config.random_functions &&
+      !problem.config.output.gram && !problem.config.output.gram_depths) {
     report.warning(
         "the configuration asks for no stage: add [regression], [dynamics], [posterior], "
-        "[spectrum] or "
-        "output.gram = true");
+        "[spectrum], [random_functions] or output.gram = true");
   }
   report.phase(problem.plan.phase("read data"), [&] {
     problem.dataset = std::make_unique<Dataset>(comm, problem.config.data, report);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -89,8 +90,15 @@ class Functions {
 
 /// What is told of each model, [counts x draws] row by row.
 struct Scores {
-  std::vector<double> train_mse, test_mse, test_accuracy, error, relative_error;
+  std::vector<double> train_mse, test_mse, test_accuracy, error;
 };
+
+/// Root mean square of the kernel's predictions over test samples and outputs.
+double size_of_predictions(const Matrix<double>& prediction) {
+  const double sum = std::inner_product(prediction.data(), prediction.data() + prediction.size(),
+                                        prediction.data(), 0.0);
+  return std::sqrt(sum / static_cast<double>(prediction.size()));
+}
 
 /// Fits the first P functions and scores them at position `at`.
 void score(Run& run, const DistMatrix<double>& values, std::int64_t count, std::size_t at,
@@ -102,26 +110,26 @@ void score(Run& run, const DistMatrix<double>& values, std::int64_t count, std::
   const Matrix<double> weights = fit_functions(*features, run.residual, run.ridge, run.report);
   features.reset();
   const Matrix<double> increment = multiply_leading(values, weights);
-  Matrix<double> train(n, increment.cols());
-  Matrix<double> test(m, increment.cols());
-  for (std::int64_t c = 0; c < increment.cols(); ++c) {
-    std::copy_n(increment.column(c), n, train.column(c));
-    std::copy_n(increment.column(c) + n, m, test.column(c));
-  }
-  add_initial(run.initial.train, train);
-  add_initial(run.initial.test, test);
   const SplitInfo& known = run.split(Split::test);
-  const auto on_test = std::as_const(test).view();
-  const auto exact = std::as_const(run.test_prediction).view();
-  scores.train_mse[at] =
-      mean_squared_error(std::as_const(train).view(), run.split(Split::train).target.view());
-  scores.test_mse[at] = mean_squared_error(on_test, known.target.view());
-  if (!known.label.empty()) {
-    scores.test_accuracy[at] = accuracy(on_test, known.label);
-  }
-  scores.error[at] = std::sqrt(mean_squared_error(on_test, exact));
-  const double scale = std::sqrt(mean_squared_error(exact, Matrix<double>(m, exact.cols).view()));
-  scores.relative_error[at] = scores.error[at] / scale;
+  collectively(run.comm, [&] {
+    Matrix<double> train(n, increment.cols());
+    Matrix<double> test(m, increment.cols());
+    for (std::int64_t c = 0; c < increment.cols(); ++c) {
+      std::copy_n(increment.column(c), n, train.column(c));
+      std::copy_n(increment.column(c) + n, m, test.column(c));
+    }
+    add_initial(run.initial.train, train);
+    add_initial(run.initial.test, test);
+    const auto on_test = std::as_const(test).view();
+    scores.train_mse[at] =
+        mean_squared_error(std::as_const(train).view(), run.split(Split::train).target.view());
+    scores.test_mse[at] = mean_squared_error(on_test, known.target.view());
+    if (!known.label.empty()) {
+      scores.test_accuracy[at] = accuracy(on_test, known.label);
+    }
+    scores.error[at] =
+        std::sqrt(mean_squared_error(on_test, std::as_const(run.test_prediction).view()));
+  });
 }
 
 void write_scores(Run& run, const Scores& scores) {
@@ -144,16 +152,22 @@ void write_scores(Run& run, const Scores& scores) {
   }
   write("error", "root mean square over test samples and outputs of f minus kernel regression",
         scores.error);
-  write("relative_error", "error over the root mean square of the kernel regression",
-        scores.relative_error);
+  if (const double size = size_of_predictions(run.test_prediction); size > 0.0) {
+    std::vector<double> relative = scores.error;
+    std::for_each(relative.begin(), relative.end(), [size](double& value) { value /= size; });
+    write("relative_error", "error over the root mean square of the kernel regression", relative);
+  }
 }
 
-/// The power of P with which the error falls, from N functions on where there are two such numbers.
+/// The power of P with which the error falls, from 2 N functions on, if they reach over a factor of
+/// 2: below, the error is that of the fit's own singularity at P = N.
 void write_slope(Run& run, const Scores& scores) {
   const RandomFunctionsOptions& options = *run.problem.config.random_functions;
   const auto& counts = options.counts;
-  auto first = std::lower_bound(counts.begin(), counts.end(), run.problem.train_size());
-  first = counts.end() - first >= 2 ? first : counts.begin();
+  const auto first = std::lower_bound(counts.begin(), counts.end(), 2 * run.problem.train_size());
+  if (first == counts.end() || counts.back() < 2 * *first) {
+    return;
+  }
   const auto skipped = first - counts.begin();
   Matrix<double> error(counts.end() - first, options.draws);
   for (std::int64_t i = 0; i < error.rows(); ++i) {
@@ -191,9 +205,9 @@ void random_functions_stage(Run& run) {
                     "diagonal",
                     functions.jitter()));
   }
-  const auto size = options.counts.size() * static_cast<std::size_t>(options.draws);
-  const std::vector<double> none(size, 0.0);
-  Scores scores{none, none, none, none, none};
+  const auto models = options.counts.size() * static_cast<std::size_t>(options.draws);
+  const std::vector<double> none(models, 0.0);
+  Scores scores{none, none, none, none};
   const PhaseWork& work = plan.phase("random functions");
   run.report.phase(work, [&] {
     for (std::int64_t draw = 0; draw < options.draws; ++draw) {
@@ -217,12 +231,15 @@ void random_functions_stage(Run& run) {
   run.file.attribute("/random_functions", "seed", static_cast<std::int64_t>(options.seed));
   run.file.attribute("/random_functions", "ridge", run.ridge);
   write_scores(run, scores);
+  const double size = size_of_predictions(run.test_prediction);
   for (std::size_t i = 0; i < options.counts.size(); ++i) {
     const auto first = i * static_cast<std::size_t>(options.draws);
+    const double error = scores.error[first];
     run.report.line(
         fmt::format("  {} functions: test mean squared error {:.6g}, off the kernel's "
-                    "predictions by {:.3g} of them (first draw)",
-                    options.counts[i], scores.test_mse[first], scores.relative_error[first]));
+                    "predictions by {:.3g}{} (first draw)",
+                    options.counts[i], scores.test_mse[first], size > 0.0 ? error / size : error,
+                    size > 0.0 ? " of them" : ", which are 0"));
   }
   write_slope(run, scores);
 }

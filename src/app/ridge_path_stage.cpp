@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <ntkflow/base/error.hpp>
 #include <ntkflow/base/numbers.hpp>
 #include <ntkflow/dist/collectively.hpp>
 #include <ntkflow/regression/fit.hpp>
@@ -28,12 +29,14 @@ struct CriterionNames {
   const char* key;
   const char* attribute;
   const char* in_words;
+  double RidgeScore::*score;
 };
 constexpr CriterionNames kCriteria[] = {
-    {RidgeCriterion::leave_one_out, "leave_one_out", "best_by_leave_one_out",
-     "leave-one-out error"},
-    {RidgeCriterion::gcv, "gcv", "best_by_gcv", "generalised cross-validation"},
-    {RidgeCriterion::likelihood, "likelihood", "best_by_likelihood", "marginal likelihood"},
+    {RidgeCriterion::leave_one_out, "leave_one_out", "best_by_leave_one_out", "leave-one-out error",
+     &RidgeScore::leave_one_out_mse},
+    {RidgeCriterion::gcv, "gcv", "best_by_gcv", "generalised cross-validation", &RidgeScore::gcv},
+    {RidgeCriterion::likelihood, "likelihood", "best_by_likelihood", "marginal likelihood",
+     &RidgeScore::log_marginal_likelihood},
 };
 
 /// Curves over the ridges.
@@ -61,15 +64,17 @@ void score_test_set(Run& run, const Solver& solver, Path& path) {
         std::span<const double>(path.ridges)
             .subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(size));
     Matrix<double> on_test = run.test->multiply_transposed(solver.coefficients(batch), run.report);
-    add_initial(run.initial.test, on_test);
-    for (std::int64_t k = 0; k < size; ++k) {
-      const auto prediction =
-          std::as_const(on_test).view().block(0, k * outputs, on_test.rows(), outputs);
-      path.test_mse.push_back(mean_squared_error(prediction, test.target.view()));
-      if (!test.label.empty()) {
-        path.test_accuracy.push_back(accuracy(prediction, test.label));
+    collectively(run.comm, [&] {
+      add_initial(run.initial.test, on_test);
+      for (std::int64_t k = 0; k < size; ++k) {
+        const auto prediction =
+            std::as_const(on_test).view().block(0, k * outputs, on_test.rows(), outputs);
+        path.test_mse.push_back(mean_squared_error(prediction, test.target.view()));
+        if (!test.label.empty()) {
+          path.test_accuracy.push_back(accuracy(prediction, test.label));
+        }
       }
-    }
+    });
   }
 }
 
@@ -182,7 +187,10 @@ std::size_t choose_ridge(Run& run, const Path& path) {
   const CriterionNames* names = nullptr;
   std::string others;
   for (const CriterionNames& each : kCriteria) {
-    const auto best = best_ridge(path.scores, each.criterion);
+    auto best = best_ridge(path.scores, each.criterion);
+    if (best && !std::isfinite(path.scores[*best].*each.score)) {
+      best.reset();
+    }
     if (best) {
       run.file.attribute("/ridge_path", each.attribute, path.ridges[*best]);
       run.report.value(each.attribute, path.ridges[*best]);
@@ -197,14 +205,20 @@ std::size_t choose_ridge(Run& run, const Path& path) {
   if (!selected) {
     throw NumericalError(fmt::format(
         "no ridge can be chosen by {}: with each of the list, the largest being {:.3g}, the kernel "
-        "matrix is singular to rounding; give larger ones in regression.ridge",
+        "matrix is singular to rounding or the score overflows; give larger ones in "
+        "regression.ridge, or rescale the targets",
         names->in_words, path.ridges.back()));
   }
   run.file.attribute("/ridge_path", "selected_by", std::string(names->key));
   run.file.attribute("/ridge_path", "selected_ridge", path.ridges[*selected]);
   run.report.value("selected_ridge", path.ridges[*selected]);
-  run.report.line(fmt::format("  ridge {:.6g}, the best of {} by {}{}", path.ridges[*selected],
-                              path.ridges.size(), names->in_words, others));
+  const RegressionOptions& options = *run.problem.config.regression;
+  const std::string relative =
+      options.ridge.scale == RidgeScale::mean_diagonal
+          ? fmt::format("{:.6g} x mean diagonal = ", options.path->ridges[*selected])
+          : std::string();
+  run.report.line(fmt::format("  ridge {}{:.6g}, the best of {} by {}{}", relative,
+                              path.ridges[*selected], path.ridges.size(), names->in_words, others));
   // Below 0 there is nothing to try.
   const bool is_lowest = *selected == 0 && path.ridges.front() > 0.0;
   if (path.ridges.size() > 1 && (is_lowest || *selected + 1 == path.ridges.size())) {
@@ -217,13 +231,34 @@ std::size_t choose_ridge(Run& run, const Path& path) {
 
 }  // namespace
 
+double checked_ridge(const Run& run, double value) {
+  // From 1 / epsilon times K on, nothing of K is left in K + ridge I; squares of the largest are
+  // far from overflow.
+  constexpr double kMostTimesDiagonal = 1e15;
+  constexpr double kMost = 1e140;
+  const RidgeScale scale = run.problem.config.regression->ridge.scale;
+  const double mean = run.mean_diagonal;
+  const bool is_relative = scale == RidgeScale::mean_diagonal;
+  const double unit = is_relative ? 1.0 : mean;
+  const double most = mean > 0.0 ? std::min(kMostTimesDiagonal * unit, kMost * unit / mean) : kMost;
+  if (std::isfinite(mean) && value > most) {
+    throw ConfigError(
+        fmt::format("regression.ridge: {:.6g}{} leaves nothing of the kernel, whose mean diagonal "
+                    "element is {:.6g}; allowed: up to {:.6g}",
+                    value, is_relative ? " times the mean diagonal" : "", mean, most));
+  }
+  const std::int64_t n = run.problem.train_size();
+  return absolute_ridge({value, scale}, mean * static_cast<double>(n), n);
+}
+
 std::optional<EigenSystem<double>> ridge_path_stage(Run& run) {
   const RegressionOptions& options = *run.problem.config.regression;
-  const double trace = run.mean_diagonal * static_cast<double>(run.problem.train_size());
   Path path;
   for (const double value : options.path->ridges) {
-    path.ridges.push_back(
-        absolute_ridge({value, options.ridge.scale}, trace, run.problem.train_size()));
+    path.ridges.push_back(checked_ridge(run, value));
+  }
+  if (options.ridge.scale == RidgeScale::mean_diagonal) {
+    run.file.attribute("/ridge_path", "mean_diagonal", run.mean_diagonal);
   }
   run.file.attribute("/ridge_path", "method", path_method_name(run.problem.config));
   if (const std::string& reason = run.problem.reasons.path; !reason.empty()) {

@@ -178,9 +178,10 @@ void all_stages(Run& run, const std::string& command_line) {
   if (config.regression) {
     const double trace = std::accumulate(run.diagonal.begin(), run.diagonal.end(), 0.0);
     run.mean_diagonal = trace / static_cast<double>(run.problem.train_size());
-    run.ridge = absolute_ridge(config.regression->ridge, trace, run.problem.train_size());
     if (config.regression->path) {
       eigen = ridge_path_stage(run);
+    } else {
+      run.ridge = checked_ridge(run, config.regression->ridge.value);
     }
     solved = std::make_shared<const SolvedKernel>(regression_stage(run));
   } else if (keeps_kernel(config)) {

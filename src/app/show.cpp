@@ -87,7 +87,7 @@ void append_table(const Hdf5Reader& file,
   for (const std::size_t i : selection(values.front().size(), kMostRows)) {
     text += " ";
     for (const auto& column : values) {
-      text += fmt::format(" {:14.6g}", column[i * (column.size() / values.front().size())]);
+      text += fmt::format(" {:>14.6g}", column[i * (column.size() / values.front().size())]);
     }
     text += "\n";
   }
@@ -193,9 +193,13 @@ std::string describe_file(const Hdf5Reader& file, const std::string& path) {
     const auto names = file.read_strings("/timing/phase");
     const auto seconds = file.read_all("/timing/seconds");
     const auto rate = file.read_all("/timing/gflops");
-    text += fmt::format("\n  {:<18} {:>10} {:>10}\n", "phase", "seconds", "GFLOP/s");
+    std::size_t width = 0;
+    for (const std::string& name : names) {
+      width = std::max(width, name.size());
+    }
+    text += fmt::format("\n  {:<{}} {:>10} {:>10}\n", "phase", width, "seconds", "GFLOP/s");
     for (std::size_t i = 0; i < names.size(); ++i) {
-      text += fmt::format("  {:<18} {:10.3f} {:10.1f}\n", names[i], seconds[i], rate[i]);
+      text += fmt::format("  {:<{}} {:>10.3f} {:>10.1f}\n", names[i], width, seconds[i], rate[i]);
     }
   }
   text += "\ndata sets\n";

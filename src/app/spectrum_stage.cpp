@@ -269,6 +269,9 @@ void leading_spectrum(Run& run, const SolvedKernel& solved) {
     write_measure(run.file, measure, SpectrumPart::leading, *options.count, options);
     write_alignment(run.file, alignment);
     write_certificate(run.file, pairs);
+    const Bounds dimension = effective_dimension(measure, run.ridge);
+    run.file.attribute("/spectrum", "effective_dimension", dimension.lower);
+    run.file.attribute("/spectrum", "effective_dimension_upper", dimension.upper);
     report_spectrum(run, measure, alignment,
                     *std::max_element(pairs.residual.begin(), pairs.residual.end()));
     run.report.line(fmt::format("  {} eigenpairs from {} products and {} restarts", pairs.converged,

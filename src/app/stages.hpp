@@ -55,6 +55,10 @@ Matrix<double> difference(const Matrix<double>& a, const Matrix<double>& b);
 /// increment [n x k C] += f_0 [n x C], for each of k groups of columns.
 void add_initial(const Matrix<double>& initial, Matrix<double>& increment);
 
+/// The absolute ridge of a value of regression.ridge. Throws ConfigError for one that is so large
+/// that nothing is left of the kernel. Local.
+double checked_ridge(const Run& run, double value);
+
 /// What to do where the covariance of f_0 is singular to rounding, as where points repeat or the
 /// activation is smooth.
 enum class SingularCovariance {

@@ -236,15 +236,19 @@ void write_stages(Writer& out, const RunConfig& run, const TimeGrids& grids) {
     out.raw("count", spectrum->count ? toml_value(*spectrum->count) : toml_string("all"));
     out.value("vectors", spectrum->vectors);
     out.name("method", kSpectrumMethods, spectrum->method);
-    out.value("tolerance", spectrum->tolerance);
-    out.value("seed", spectrum->seed);
+    if (may_iterate(*spectrum)) {
+      out.value("tolerance", spectrum->tolerance);
+      out.value("seed", spectrum->seed);
+    }
     if (!spectrum->ridges.empty()) {
       out.raw("effective_dimension", times_text(spectrum->ridges, grids.spectrum_ridges));
     }
     out.raw("times", times_text(spectrum->times, grids.spectrum));
     out.value("modes", spectrum->modes);
     out.raw("loss", toml_list(spectrum->losses));
-    out.value("learning_rate", spectrum->learning_rate);
+    if (!spectrum->losses.empty()) {
+      out.value("learning_rate", spectrum->learning_rate);
+    }
     out.value("projections", spectrum->projections);
     out.value("centre", spectrum->centre);
   }

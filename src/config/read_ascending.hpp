@@ -18,6 +18,10 @@ struct ListLength {
 /// Of quantiles: one value of each is stored for every point and output.
 inline constexpr std::size_t kMostQuantiles = 1'000;
 
+/// What is said of a value that is not above the one before it.
+inline constexpr std::string_view kMustAscend =
+    ", not above the one before it: the list must ascend";
+
 /// An ascending list of numbers of a kind at a key that is present; records what is none, and
 /// returns nothing then. Local.
 template <class Value, class Check>
@@ -33,8 +37,12 @@ std::vector<Value> read_ascending(const TableReader& table, std::string_view key
   for (const toml::node& element : *list) {
     const auto value = element.value<Value>();
     const bool has_type = std::is_integral_v<Value> ? element.is_integer() : element.is_number();
-    if (!has_type || !value || !is_fine(*value) || (!values.empty() && !(values.back() < *value))) {
+    if (!has_type || !value || !is_fine(*value)) {
       table.reject(key, element);
+      return {};
+    }
+    if (!values.empty() && !(values.back() < *value)) {
+      table.reject(key, element, kMustAscend);
       return {};
     }
     values.push_back(*value);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@ namespace ntkflow::config {
 namespace {
 
 constexpr double kSmallestTolerance = 1e-14;
+constexpr double kLargestTolerance = 1e-2;
 constexpr std::int64_t kMostCurves = 100'000;
 constexpr std::size_t kMostLosses = 1'000;
 
@@ -33,7 +35,32 @@ void check_pairs(const TableReader& spectrum, const SpectrumOptions& options) {
   }
 }
 
+/// Those that would be read and have no effect.
+void check_effects(const TableReader& spectrum, const SpectrumOptions& options) {
+  if (options.projections == 0 && options.centre) {
+    spectrum.complain("centre",
+                      "kernel PCA takes place where projections are asked for; allowed with "
+                      "projections = 1 or more");
+  }
+  for (const char* key : {"tolerance", "seed"}) {
+    if (spectrum.has(key) && !may_iterate(options)) {
+      spectrum.complain(key,
+                        "the full eigensolve is not iterative; allowed with method = \"auto\", "
+                        "\"lanczos\" or \"power\", or with projections and centre = true");
+    }
+  }
+  if (spectrum.has("modes") && options.count && options.modes > *options.count) {
+    spectrum.complain("modes", fmt::format("{} learning curves need as many eigenpairs, and count "
+                                           "= {}; raise count or ask for fewer curves",
+                                           options.modes, *options.count));
+  }
+}
+
 }  // namespace
+
+bool may_iterate(const SpectrumOptions& options) {
+  return options.method != SpectrumMethod::full || (options.projections > 0 && options.centre);
+}
 
 SpectrumTable read_spectrum(const TableReader& spectrum) {
   SpectrumTable read;
@@ -47,6 +74,9 @@ SpectrumTable read_spectrum(const TableReader& spectrum) {
   const auto method = spectrum.choice("method", kSpectrumMethods);
   options.method = method.value_or(options.method);
   options.tolerance = spectrum.real("tolerance", kSmallestTolerance).value_or(options.tolerance);
+  if (options.tolerance > kLargestTolerance) {
+    spectrum.reject("tolerance");
+  }
   options.seed = static_cast<std::uint64_t>(spectrum.integer("seed", 0).value_or(0));
   if (spectrum.has("effective_dimension")) {
     Times ridges = read_positive(spectrum, "effective_dimension");
@@ -57,7 +87,8 @@ SpectrumTable read_spectrum(const TableReader& spectrum) {
                                       : all_times(kStandardTimes);
   options.times = std::move(times.values);
   read.grid = times.grid;
-  options.modes = spectrum.integer("modes", 0, kMostCurves).value_or(options.modes);
+  options.modes = spectrum.integer("modes", 0, kMostCurves)
+                      .value_or(std::min(options.modes, options.count.value_or(options.modes)));
   if (spectrum.has("loss")) {
     options.losses = read_ascending<double>(spectrum, "loss", {0, kMostLosses}, [](double loss) {
       return std::isfinite(loss) && loss > 0.0;
@@ -71,12 +102,16 @@ SpectrumTable read_spectrum(const TableReader& spectrum) {
           fmt::format("{} / lambda_max: gradient descent diverges from 2 / lambda_max "
                       "on and stands still at 0; allowed: a finite number > 0 and < 2",
                       *rate));
+    } else if (!spectrum.has("loss")) {
+      spectrum.complain("learning_rate",
+                        "it is that of the steps to a training loss; allowed with loss, a list");
     }
   }
   options.projections = spectrum.integer("projections", 0).value_or(options.projections);
   options.centre = spectrum.boolean("centre").value_or(options.centre);
   if (wants_all || options.count) {
     check_pairs(spectrum, options);
+    check_effects(spectrum, options);
   }
   return read;
 }

@@ -59,6 +59,8 @@ struct SpectrumTable {
   std::optional<TimeGrid> grid;
   std::optional<TimeGrid> ridge_grid;
 };
+/// Whether eigenpairs may come from products, which have a tolerance and a random start.
+bool may_iterate(const SpectrumOptions& options);
 
 /// @param folder  that relative paths are relative to.
 DataOptions read_data(const TableReader& data, const std::string& folder);

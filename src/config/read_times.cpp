@@ -50,7 +50,11 @@ std::vector<double> read_list(const TableReader& table, std::string_view key,
     const bool is_time =
         time && (std::isfinite(*time) || (infinity == Infinity::allowed &&
                                           *time == std::numeric_limits<double>::infinity()));
-    if (!is_time || *time < 0.0 || (!times.empty() && !(times.back() < *time))) {
+    if (is_time && *time >= 0.0 && !times.empty() && !(times.back() < *time)) {
+      table.reject(key, element, kMustAscend);
+      return {};
+    }
+    if (!is_time || *time < 0.0) {
       table.reject(key, element);
       return {};
     }

@@ -9,6 +9,7 @@
 #include <ntkflow/base/contract.hpp>
 
 #include "suggest.hpp"
+#include "toml_text.hpp"
 
 namespace ntkflow::config {
 
@@ -40,15 +41,30 @@ std::string_view type_name(const toml::node& node) {
   return "nothing";
 }
 
+/// A value as one may write it, numbers with no more digits than they need.
+std::string value_text(const toml::node& node) {
+  if (const auto* number = node.as_floating_point()) {
+    return toml_float(number->get());
+  }
+  if (const toml::array* list = node.as_array(); list != nullptr && !list->empty()) {
+    std::string text;
+    for (const toml::node& element : *list) {
+      text += (text.empty() ? "[ " : ", ") + value_text(element);
+    }
+    return text + " ]";
+  }
+  std::ostringstream out;
+  out << toml::toml_formatter(node, toml::format_flags::allow_unicode_strings);
+  return out.str();
+}
+
 /// "VALUE (type)" on one line, shortened.
 std::string describe(const toml::node& node) {
   if (node.is_table()) {
     return "{ ... } (table)";
   }
-  std::ostringstream out;
-  out << toml::toml_formatter(node, toml::format_flags::allow_unicode_strings);
   std::string value;
-  for (const char c : out.str()) {  // long lists are formatted over several lines
+  for (const char c : value_text(node)) {  // long tables are formatted over several lines
     if (c != '\n') {
       value += c;
     } else if (!value.ends_with(' ')) {
@@ -197,9 +213,9 @@ void TableReader::reject(std::string_view key) const {
   reject(key, *find(key));
 }
 
-void TableReader::reject(std::string_view key, const toml::node& node) const {
+void TableReader::reject(std::string_view key, const toml::node& node, std::string_view why) const {
   problems_->add(node.source(), full_name(key),
-                 fmt::format("found {}; allowed: {}", describe(node), allowed(key)));
+                 fmt::format("found {}{}; allowed: {}", describe(node), why, allowed(key)));
 }
 
 void TableReader::reject_name(std::string_view key, const toml::node& node,

@@ -63,8 +63,9 @@ class TableReader {
 
   /// Records the value at the key as wrong: "found VALUE (type); allowed: ...".
   void reject(std::string_view key) const;
-  /// As above for a node in a list or table that stands at the key.
-  void reject(std::string_view key, const toml::node& node) const;
+  /// As above for a node in a list or table that stands at the key. @param why  goes on after the
+  /// value that was found
+  void reject(std::string_view key, const toml::node& node, std::string_view why = "") const;
   /// As above where one of some names was expected: says which the user may have meant.
   void reject_name(std::string_view key, const toml::node& node,
                    const std::vector<std::string>& names) const;

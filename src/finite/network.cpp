@@ -84,8 +84,7 @@ double Network<Real>::bias_scale() const {
 
 template <class Real>
 Matrix<double> Network<Real>::evaluate(MatrixView<const Real> x) const {
-  constexpr std::int64_t kBlock = 512;
-  const std::int64_t block = std::min(kBlock, x.cols);
+  const std::int64_t block = std::min(kSamplesAtOnce, x.cols);
   const std::int64_t widest = std::max(fan_out(0), shape_.outputs);
   Matrix<Real> read(widest, block);
   Matrix<Real> written(widest, block);

@@ -174,7 +174,8 @@ class UnstableTest(DescentCase):
                     self.assertEqual(attributes["loss_rises_at_step"], rises_at)
                     self.assertGreaterEqual(attributes["unstable_modes"], 1)
                     self.assertEqual(attributes["overflow_step"], 10**9)
-                    for word in ("diverges", f"exceeds its start at step {rises_at}", "stored as inf"):
+                    self.assertEqual(attributes["error_estimate"], result["error_estimate"][:4].max())
+                    for word in ("diverges", f"exceeds its start at step {rises_at}", "the last recorded step, from 1000000000 on, is stored as inf"):
                         self.assertIn(word, result["warnings"])
         self.run_ok(["show", self.folder / "out.h5"])
 

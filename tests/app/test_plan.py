@@ -249,6 +249,13 @@ class CheckBeforeRunTest(PlanCase):
                 self.assertGreater(ratio, 0.9)
                 self.assertLess(ratio, 1.2)
 
+    @unittest.skipIf(SANITIZED, "AddressSanitizer keeps much memory of its own")
+    def test_peak_is_not_that_of_the_parent(self):
+        ballast = b"\1" * (300 << 20)
+        self.run_ok(["run", self.config(), "--overwrite"])
+        with h5py.File(self.folder / "out.h5") as file:
+            self.assertLess(file["timing"].attrs["peak_resident_bytes"], len(ballast) / 2)
+
     @unittest.skipIf(SANITIZED, "AddressSanitizer itself needs terabytes of addresses")
     def test_rank_with_less_memory_is_named(self):
         config = self.synthetic(9000)

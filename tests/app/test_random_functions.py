@@ -1,13 +1,14 @@
 """Linear models of random functions beside kernel regression, as a user sees them."""
 
+import re
 import unittest
 
 import h5py
 import numpy as np
 
-from support import Case
+from support import Case, launch
 
-USAGE = 2
+USAGE, RESOURCES = 2, 5
 DATA = (
     'format = "synthetic"\nkind = "sphere"\nsize = 60\ntest_size = 40\ndimension = 5\ntarget = "x1*x2, x3"\n'
     'targets = { encoding = "raw" }\n'
@@ -40,7 +41,7 @@ class RandomFunctionsTest(Case):
             with self.subTest(keys=keys, kernel=kernel):
                 result = self.models_of(COUNTS + keys, kernel=kernel)
                 attributes = result["attributes"]
-                self.assertEqual(attributes["slope_from"], 60)
+                self.assertEqual(attributes["slope_from"], 120)
                 self.assertLess(abs(attributes["slope"] + 0.5), 0.1)
                 self.assertLess(attributes["slope_standard_error"], 0.05)
                 self.assertEqual(result["error"].shape, (5, 5))
@@ -63,6 +64,8 @@ class RandomFunctionsTest(Case):
             part = self.models_of("counts = [60]\ndraws = 2\n" + keys, kernel=kernel)
             np.testing.assert_allclose(part["error"][0], one["error"][1, :2], rtol=1e-9)
             self.assertNotIn("slope", part["attributes"])
+            near = self.models_of("counts = [60, 80, 150, 200]\ndraws = 1\n" + keys, kernel=kernel)
+            self.assertNotIn("slope", near["attributes"])  # 150 and 200 are too near to each other
             other = self.models_of("counts = [60]\nseed = 1\n" + keys, kernel=kernel)
             self.assertGreater(np.abs(other["error"][0] - one["error"][1]).min(), 1e-6)
 
@@ -115,6 +118,41 @@ class RandomFunctionsTest(Case):
             timing = result["timing"]
             self.assertLess(timing["peak_resident_bytes"], 1.15 * timing["planned_bytes"])
             self.assertGreater(timing["peak_resident_bytes"], 0.6 * timing["planned_bytes"])
+
+        # A network of many units takes more than what its function is stored in.
+        result = self.models_of(
+            'counts = [2]\ndraws = 1\nsource = "network"\nwidth = 40000\n',
+            data=data, kernel=NNGP, regression="ridge = 0.1\n",
+        )
+        timing = result["timing"]
+        self.assertLess(timing["peak_resident_bytes"], 1.15 * timing["planned_bytes"])
+        self.assertGreater(timing["peak_resident_bytes"], 0.6 * timing["planned_bytes"])
+        self.assertGreater(timing["planned_bytes"], 512 * 40000 * 8)
+
+    def test_refuses_networks_too_wide_for_the_memory(self):
+        functions = 'counts = [2]\nsource = "network"\nwidth = 16777216\n'
+        config = self.config(data=DATA, kernel=NNGP, random_functions=functions)
+        self.assert_refused(
+            ["plan", config, "--memory-per-rank", "8GiB"],
+            RESOURCES, "random functions", "random_functions.width = ", "no [random_functions]", ranks=None,
+        )
+        largest = 'counts = [2]\nsource = "network"\nwidth = 500000\n'  # and 100 samples
+        self.run_ok(["plan", self.config(data=DATA, kernel=NNGP, random_functions=largest), "--memory-per-rank", "1GiB"])
+
+    def test_refuses_too_many_functions_and_says_how_many_fit(self):
+        command = ["plan", "case.toml", "--memory-per-rank", "1GiB"]
+        self.config(data=DATA, random_functions="counts = [60, 16777216]\n")
+        refused = self.assert_refused(command, RESOURCES, "no [random_functions]", ranks=None, cwd=self.folder)
+        most = int(re.search(r"random_functions.counts of (\d+) or less", refused.err)[1])
+        for count, code in ((most, 0), (most + 1, RESOURCES)):
+            self.config(data=DATA, random_functions=f"counts = [{count}]\n")
+            self.assertEqual(launch(command, cwd=self.folder).code, code)
+
+    def test_kernel_that_predicts_nothing(self):
+        result = self.models_of(data=DATA.replace('"x1*x2, x3"', '"0*x1"'))
+        self.assertNotIn("relative_error", result)
+        self.assertEqual(np.abs(result["error"]).max(), 0.0)
+        self.assertNotIn("nan", result["out"])
 
     def test_plan_and_show(self):
         planned = self.run_ok(["plan", self.config(random_functions=COUNTS)]).out

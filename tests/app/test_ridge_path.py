@@ -143,6 +143,27 @@ class RidgePathTest(Case):
             config = self.config(regression="ridge = [0.0]\n" + keys)
             self.assert_refused(["run", config], NUMERICAL, "no ridge can be chosen", "singular")
 
+    def test_plan_proposes_another_criterion(self):
+        data = 'format = "synthetic"\nkind = "sphere"\nsize = 20000\ndimension = 20\ntarget = "x1"\n'
+        config = self.config(data=data, regression='ridge = [0.1, 1.0]\nselect = "leave_one_out"\n')
+        words = 'regression.select = "gcv" with regression.path_method = "krylov"'
+        self.assert_refused(["plan", config, "--memory-per-rank", "5GiB"], 5, words, ranks=None)
+
+    def test_ridges_that_overflow_are_refused(self):
+        for ridge in ("1e308", "[1e-3, 1e308]", "[1e-3, 1e16]"):
+            for scale in ("mean_diagonal", "absolute"):
+                with self.subTest(ridge=ridge, scale=scale):
+                    config = self.config(regression=f'ridge = {ridge}\nridge_scale = "{scale}"\n')
+                    if ridge.endswith("e16]") and scale == "absolute":
+                        config = self.config(regression="ridge = [1e-3, 1e18]\n")
+                    self.assert_refused(["run", config], USAGE, "regression.ridge", "allowed: up to")
+        for keys in ("", 'path_method = "krylov"\nselect = "gcv"\n'):
+            result = self.path_of(regression='ridge = [1e-3, 1e15]\nridge_scale = "mean_diagonal"\n' + keys)
+            self.assertTrue(np.isfinite(result["gcv"]).all())
+            mean = result["attributes"]["mean_diagonal"]
+            np.testing.assert_allclose(result["ridge"], [1e-3 * mean, 1e15 * mean], rtol=1e-12)
+            self.assertRegex(result["out"], r"ridge \S+ x mean diagonal = ")
+
     def test_bad_lists(self):
         for regression, word in (
             ("ridge = [0.1, -2.0]\n", "-2.0"),

@@ -58,7 +58,8 @@ class SpectrumCase(Case):
                         self.assertIn("long_name", data.attrs)
                         for axis in data.dims if not h5py.h5ds.is_scale(data.id) else []:
                             self.assertEqual(len(axis), 1, name)
-                    result.update(file[group].attrs)
+                    for name, value in file[group].attrs.items():
+                        result[f"{name}_attribute" if name in result else name] = value
             result["phases"] = [b"".join(name).decode().strip("\0") for name in file["timing/phase"]]
         return result
 
@@ -243,6 +244,16 @@ class ChoiceTest(SpectrumCase):
         result = self.spectrum_of(data=self.GAUSSIAN, spectrum='count = 3\nmethod = "full"\n')
         self.assertNotIn("method_reason", result)
 
+    def test_plan_counts_learning_curves(self):
+        """Each rank holds all curves, and once more in the order of the file."""
+        data = self.GAUSSIAN.replace("size = 200", "size = 2000")
+        times = "times = { start = 1, stop = 1e6, count = 50000 }\n"
+        for method in ("full", "lanczos"):
+            config = self.config(data=data, spectrum=f'count = 400\nmodes = 400\nmethod = "{method}"\n' + times)
+            self.assert_refused(["plan", config, "--memory-per-rank", "320MiB"], 5, "stage 'spectrum'", ranks=None)
+            out = self.run_ok(["plan", config, "--memory-per-rank", "500MiB"]).out
+            self.assertRegex(out, r"learning curves of modes +305\.2 MiB")
+
     def test_plan_names_the_phases(self):
         spectrum = 'count = 20\nmethod = "lanczos"\nprojections = 3\ncentre = true\n'
         data = self.GAUSSIAN.replace("size = 200", "size = 20000")
@@ -267,6 +278,7 @@ class InputTest(SpectrumCase):
         self.refuse("spectrum.count = 41", "40", spectrum="count = 41\n")
         self.assert_refused(["plan", self.config(spectrum="count = 41\n")], USAGE, "spectrum.count = 41")
         self.refuse("spectrum.projections = 41", spectrum="projections = 41\n")
+        self.refuse("spectrum.count = 41 and spectrum.projections = 41", "no more than 40", spectrum="count = 41\nprojections = 41\n")
         self.refuse("spectrum.projections", "raise count", spectrum="count = 3\nprojections = 4\n")
         for method in ("lanczos", "power"):
             self.refuse("spectrum.method", "all of them", spectrum=f'method = "{method}"\n')
@@ -281,6 +293,24 @@ class InputTest(SpectrumCase):
             spectrum='effective_dimension = { start = 0.0, stop = 1.0, count = 3, spacing = "linear" }\n',
         )
         self.refuse("spectrum.times", spectrum="times = [2, 1]\n")
+
+    def test_keys_without_effect(self):
+        for keys in ("learning_rate = 1.0\n", "centre = true\n", 'method = "full"\nseed = 1\n', "count = 3\nmodes = 4\n"):
+            self.refuse("case.toml:", "allowed" if "modes" not in keys else "raise count", spectrum=keys)
+
+    def test_effective_dimension_at_the_ridge(self):
+        result = self.spectrum_of(regression="ridge = 0.5\n", spectrum="")
+        exact = result["effective_dimension"]
+        values = self.N * result["eigenvalue"]
+        np.testing.assert_allclose(exact, (values / (values + 0.5)).sum(), rtol=1e-9)
+        self.assertNotIn("effective_dimension_upper", result)
+        result = self.spectrum_of(regression="ridge = 0.5\n", spectrum='count = 5\nmethod = "lanczos"\n')
+        self.assertLess(result["effective_dimension"], exact)
+        self.assertGreater(result["effective_dimension_upper_attribute"], exact)
+        shown = self.run_ok(["show", self.folder / "out.h5"]).out
+        phases = shown.split("\n  phase ")[1].split("\n\n")[0].splitlines()[1:]
+        self.assertIn("smallest eigenvalue", "".join(phases))
+        self.assertEqual(len({len(line) for line in phases}), 1, phases)
 
     def test_no_targets(self):
         data = 'format = "idx"\ntrain = { inputs = "train-x.gz" }\n'

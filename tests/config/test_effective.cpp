@@ -50,7 +50,8 @@ std::vector<std::string> samples() {
       "[dynamics]\ninitial = \"gaussian_process\"\nmethod = \"auto\"\n[spectrum]\n";
   ConfigText ridges;
   ridges.more =
-      "[regression]\nridge = [0, 0.1, 1e5]\nselect = \"likelihood\"\npath_method = \"krylov\"\n";
+      "[regression]\nridge = [0, 0.1, 1e5]\nselect = \"likelihood\"\npath_method = \"krylov\"\n"
+      "[spectrum]\ncount = 4\nmethod = \"full\"\n";
   ConfigText functions;
   functions.data += "test = { inputs = \"a\", targets = \"b\" }\n";
   functions.kernel = "type = \"nngp\"\ndepth = 2\n";
@@ -201,7 +202,6 @@ TEST(EffectiveTest, PrintsDefaults) {
             "times = { start = 1.0, stop = 1000000.0, count = 25, spacing = \"log\" }\n"
             "modes = 10\n"
             "loss = []\n"
-            "learning_rate = 1.0\n"
             "projections = 0\n"
             "centre = false\n"
             "\n"

@@ -87,6 +87,10 @@ class DrawnDataTest(support.Case):
         for axes in figure.axes:
             (marked,) = [found for found in axes.get_lines() if found.get_label() == "best by leave-one-out: 0.1"]
             self.assertEqual(set(marked.get_xdata()), {0.1})
+            transformed = axes.get_xaxis_transform().transform(np.stack([ridge, np.zeros(4)], axis=1))[:, 0]
+            steps = np.diff(transformed)  # a decade each, and 0 at the left of them
+            np.testing.assert_allclose(steps[1:], steps[1], rtol=1e-9)
+            self.assertGreater(steps[0], 0.5 * steps[1])
         low, _ = figure.axes[0].get_ylim()
         self.assertGreater(low, 1e-4)  # the training error may fall further
         (path,) = self.draw(file, "ridge-path")
@@ -119,6 +123,16 @@ class DrawnDataTest(support.Case):
         self.assert_is_picture(path)
         (svg,) = self.draw(file, "random-functions", kind="svg")
         self.assertIn("number of functions P", self.texts(svg))
+
+    def test_random_functions_beside_a_kernel_that_predicts_0(self):
+        file = self.result(
+            random_functions__count=np.array([10, 100]),
+            random_functions__error=np.ones((2, 1)),
+            random_functions__test_mse=np.ones((2, 1)),
+        )
+        with Result(file) as result:
+            figure = FIGURES["random-functions"](result)
+        self.assertEqual(figure.axes[0].get_ylabel(), "error against the kernel")
 
     def losses(self, train_mse: float, test_mse: float) -> Figure:
         """Of two curves that end at 0.01 and 0.1, with one output."""

@@ -57,8 +57,9 @@ class Network {
   [[nodiscard]] double weight_scale(int layer) const;
   [[nodiscard]] double bias_scale() const;
 
+  static constexpr std::int64_t kSamplesAtOnce = 512;
   /// f(x_i) for X [d x M], one sample per column: [M x C]. Local. Works through the samples in
-  /// blocks, beside whose activations no memory is taken.
+  /// blocks of kSamplesAtOnce, beside whose activations no memory is taken.
   [[nodiscard]] Matrix<double> evaluate(MatrixView<const Real> x) const;
 
  private:

@@ -15,7 +15,9 @@ def draw_random_functions(result: Result) -> Figure | None:
     if not result.has("/random_functions/count"):
         return None
     count = result.array("/random_functions/count", axes=1)
-    error = result.array("/random_functions/relative_error", axes=2)
+    # Where the kernel predicts 0, no error is relative to it.
+    is_relative = result.has("/random_functions/relative_error")
+    error = result.array(f"/random_functions/{'relative_error' if is_relative else 'error'}", axes=2)
     test_mse = result.array("/random_functions/test_mse", axes=2)
     samples = result.shape("/data/train_index")[0] if result.has("/data/train_index") else None
     figure = style.new_figure(style.TWO_COLUMNS, 2.9)
@@ -28,7 +30,7 @@ def draw_random_functions(result: Result) -> Figure | None:
         middle = np.exp(np.log(error[count >= first]).mean() - slope * np.log(from_here).mean())
         label = f"P^({style.number(slope)})"
         left.plot(from_here, middle * from_here**slope, color=style.BLACK, linestyle=":", linewidth=1, label=label)
-    left.set_ylabel("relative error against the kernel")
+    left.set_ylabel(f"{'relative ' if is_relative else ''}error against the kernel")
     draw_draws(right, count, test_mse, "of the draws")
     exact = result.attribute("/regression", "test_mse")
     if exact is not None and exact > 0:

@@ -39,13 +39,22 @@ def draw_ridge_path(result: Result) -> Figure | None:
     selected = result.attribute("/ridge_path", "selected_ridge")
     criterion = result.attribute("/ridge_path", "selected_by")
     for axes in panels:
-        style.scale_by_range(axes, ridge)
+        scale_ridges(axes, ridge)
         axes.set_xlabel("ridge μ")
-        if selected is not None and (selected > 0 or axes.get_xscale() == "linear"):
+        if selected is not None:
             label = f"best by {CRITERIA.get(criterion, criterion)}: {style.number(selected)}"
             axes.axvline(selected, color=style.GREY, linewidth=3, alpha=0.4, label=label)
         style.legend_above(axes, columns=2 if axes is panels[0] else 1)
     return figure
+
+
+def scale_ridges(axes: Axes, ridge: Array) -> None:
+    """A logarithmic axis where the ridges span as much; a ridge 0 left of the others, where it is linear."""
+    style.scale_by_range(axes, ridge)
+    if axes.get_xscale() == "log" and ridge[0] == 0:
+        axes.set_xscale("symlog", linthresh=ridge[1])
+        axes.set_xlim(-ridge[1] / 5, None)
+        axes.xaxis.set_major_formatter(style.PlainLogFormatter())
 
 
 def curve(result: Result, name: str) -> Array:

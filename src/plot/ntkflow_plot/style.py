@@ -137,6 +137,8 @@ class PlainLogFormatter(LogFormatter):
     def __call__(self, x: float, pos: int | None = None) -> str:
         if not super().__call__(x, pos):
             return ""
+        if x == 0:  # of an axis that is linear there
+            return "0"
         exponent = math.log10(x)
         return power_of_ten(round(exponent)) if abs(exponent - round(exponent)) < 1e-9 else number(x)
 
