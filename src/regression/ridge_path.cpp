@@ -50,7 +50,7 @@ std::optional<std::size_t> best_ridge(std::span<const RidgeScore> scores,
   std::optional<std::size_t> best;
   for (std::size_t k = 0; k < scores.size(); ++k) {
     const double loss = loss_of(scores[k], criterion);
-    if (!std::isnan(loss) && (!best || loss < loss_of(scores[*best], criterion))) {
+    if (std::isfinite(loss) && (!best || loss < loss_of(scores[*best], criterion))) {
       best = k;
     }
   }
