@@ -29,14 +29,12 @@ struct CriterionNames {
   const char* key;
   const char* attribute;
   const char* in_words;
-  double RidgeScore::*score;
 };
 constexpr CriterionNames kCriteria[] = {
-    {RidgeCriterion::leave_one_out, "leave_one_out", "best_by_leave_one_out", "leave-one-out error",
-     &RidgeScore::leave_one_out_mse},
-    {RidgeCriterion::gcv, "gcv", "best_by_gcv", "generalised cross-validation", &RidgeScore::gcv},
-    {RidgeCriterion::likelihood, "likelihood", "best_by_likelihood", "marginal likelihood",
-     &RidgeScore::log_marginal_likelihood},
+    {RidgeCriterion::leave_one_out, "leave_one_out", "best_by_leave_one_out",
+     "leave-one-out error"},
+    {RidgeCriterion::gcv, "gcv", "best_by_gcv", "generalised cross-validation"},
+    {RidgeCriterion::likelihood, "likelihood", "best_by_likelihood", "marginal likelihood"},
 };
 
 /// Curves over the ridges.
@@ -187,10 +185,7 @@ std::size_t choose_ridge(Run& run, const Path& path) {
   const CriterionNames* names = nullptr;
   std::string others;
   for (const CriterionNames& each : kCriteria) {
-    auto best = best_ridge(path.scores, each.criterion);
-    if (best && !std::isfinite(path.scores[*best].*each.score)) {
-      best.reset();
-    }
+    const auto best = best_ridge(path.scores, each.criterion);
     if (best) {
       run.file.attribute("/ridge_path", each.attribute, path.ridges[*best]);
       run.report.value(each.attribute, path.ridges[*best]);

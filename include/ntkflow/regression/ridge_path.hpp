@@ -45,8 +45,8 @@ RidgeScore score_of_sums(const RidgeSums& sums, double fitted, double coefficien
                          std::int64_t n, std::int64_t outputs);
 
 /// Position of the ridge that a criterion prefers: the least error, or the greatest likelihood; the
-/// first of several that are alike. Ridges at which the criterion is not available are left out;
-/// nothing where it is so at all. Local.
+/// first of several that are alike. Ridges at which the criterion is not a finite number are left
+/// out; nothing where it is so at all. Local.
 std::optional<std::size_t> best_ridge(std::span<const RidgeScore> scores, RidgeCriterion criterion);
 
 /// Kernel regression with many ridges from one eigensystem. As in GradientFlow, modes whose
