@@ -46,7 +46,7 @@ class ExperimentsTest(support.Case):
         texts = self.texts(path)
         for word in ("NNGP, erf (4, 0)", "degree 5", "fractional variance", "sphere, d = 128", "last one searched"):
             self.assertIn(word, " ".join(texts.split()))
-        edges = np.zeros((2, 2, 2, 8))
+        edges = np.ones((2, 2, 2, 8))
         file = self.experiment("sphere", experiment__optimal_depth_is_edge=edges)
         before = path.read_text()
         self.assertNotEqual(self.draw(file, *FIGURES["sphere"], kind="svg")[1].read_text(), before)
