@@ -57,13 +57,6 @@ void write_predictions(ResultFile& file, const Communicator& comm, std::int64_t 
   file.write_rows("/dynamics/test_prediction", begin, mine, rows.data());
 }
 
-void write_method(Run& run, const char* method) {
-  run.file.attribute("/dynamics", "method", std::string(method));
-  if (const std::string& reason = run.problem.reasons.method; !reason.empty()) {
-    run.file.attribute("/dynamics", "method_reason", reason);
-  }
-}
-
 /// As a configuration spells it.
 std::string optimizer_name(Optimizer optimizer) {
   switch (optimizer) {
@@ -305,7 +298,7 @@ void spectral_dynamics(Run& run, const EigenSystem<double>& eigen) {
   const GradientFlow flow(eigen, run.residual, run.ridge, rule);
   const auto times = absolute_times(options, lambda_max);
   const KernelOperator k(*run.training.matrix, run.report);
-  write_method(run, "spectral");
+  write_method(run.file, "/dynamics", "spectral", run.problem.reasons.method);
   follow(run, flow, times,
          rule.has_steps()
              ? ErrorNames{"how far the identity K A + p(K) r = r of the steps is missed",
@@ -374,7 +367,7 @@ void krylov_dynamics(Run& run, std::shared_ptr<const SolvedKernel> solved) {
                      "dynamics.products = \"regenerated\" keeps all"
                    : "rounding in double precision is as large as error_estimate says"));
   }
-  write_method(run, "krylov");
+  write_method(run.file, "/dynamics", "krylov", run.problem.reasons.method);
   ResultFile& file = run.file;
   file.attribute("/dynamics", "products", std::string(regenerated ? "regenerated" : "stored"));
   file.attribute("/dynamics", "basis_dimension", built.dimension);

@@ -145,6 +145,14 @@ void write_provenance(ResultFile& file, const Communicator& comm, const std::str
   file.attribute("/", "simd_target", simd_target_in_use());
 }
 
+void write_method(ResultFile& file, const std::string& group, const std::string& name,
+                  const std::string& reason) {
+  file.attribute(group, "method", name);
+  if (!reason.empty()) {
+    file.attribute(group, "method_reason", reason);
+  }
+}
+
 void write_data(ResultFile& file, const Dataset& dataset) {
   write_index_scale(file, "/output", "output of the network", dataset.outputs());
   write_split(file, "train", dataset.split(Split::train));

@@ -28,6 +28,10 @@ void write_index_scale(ResultFile& file, const std::string& path, const std::str
 /// Root attributes that every file of ours has. Collective over comm.
 void write_provenance(ResultFile& file, const Communicator& comm, const std::string& command_line,
                       GridShape grid, std::int64_t block, int threads);
+/// How the numbers of a group were found, and why so where the program chose it (`reason` is not
+/// empty). Collective.
+void write_method(ResultFile& file, const std::string& group, const std::string& name,
+                  const std::string& reason);
 /// Axes of samples and outputs, and /data. Collective.
 void write_data(ResultFile& file, const Dataset& dataset);
 /// Provenance, configuration, /data and the attributes of /kernel. Collective.

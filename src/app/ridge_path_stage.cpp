@@ -18,6 +18,7 @@
 #include <ntkflow/regression/ridge_path.hpp>
 #include <ntkflow/regression/scores.hpp>
 
+#include "results.hpp"
 #include "stages.hpp"
 
 namespace ntkflow::app {
@@ -255,10 +256,8 @@ std::optional<EigenSystem<double>> ridge_path_stage(Run& run) {
   if (options.ridge.scale == RidgeScale::mean_diagonal) {
     run.file.attribute("/ridge_path", "mean_diagonal", run.mean_diagonal);
   }
-  run.file.attribute("/ridge_path", "method", path_method_name(run.problem.config));
-  if (const std::string& reason = run.problem.reasons.path; !reason.empty()) {
-    run.file.attribute("/ridge_path", "method_reason", reason);
-  }
+  write_method(run.file, "/ridge_path", path_method_name(run.problem.config),
+               run.problem.reasons.path);
   std::optional<EigenSystem<double>> eigen;
   if (has_spectral_path(run.problem.config)) {
     eigen = spectral_path(run, path);

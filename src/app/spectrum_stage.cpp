@@ -19,18 +19,12 @@
 #include <ntkflow/spectrum/principal_components.hpp>
 #include <ntkflow/spectrum/summary.hpp>
 
+#include "results.hpp"
 #include "spectrum_results.hpp"
 #include "stages.hpp"
 
 namespace ntkflow::app {
 namespace {
-
-void write_method(Run& run) {
-  run.file.attribute("/spectrum", "method", spectrum_method_name(run.problem.config));
-  if (const std::string& reason = run.problem.reasons.spectrum; !reason.empty()) {
-    run.file.attribute("/spectrum", "method_reason", reason);
-  }
-}
 
 /// Eigenvalue and condition number, of K/N; a matrix that is singular to rounding has none.
 /// @param zero  up to which an eigenvalue of K is zero to rounding
@@ -211,7 +205,8 @@ void full_spectrum(Run& run, const EigenSystem<double>& eigen) {
   const EigenOperator k(eigen);
   const Matrix<double>& targets = run.split(Split::train).target;
   Matrix<double> products;  // K [Y, 1]
-  write_method(run);
+  write_method(run.file, "/spectrum", spectrum_method_name(run.problem.config),
+               run.problem.reasons.spectrum);
   const PhaseWork& work = plan.phase("spectrum");
   run.report.phase(work, [&] {
     const EigenCertificate certificate =
@@ -258,7 +253,8 @@ void leading_spectrum(Run& run, const SolvedKernel& solved) {
   const double largest = pairs.values.front();
   const Matrix<double>& targets = run.split(Split::train).target;
   Matrix<double> products;  // K [Y, 1]
-  write_method(run);
+  write_method(run.file, "/spectrum", spectrum_method_name(run.problem.config),
+               run.problem.reasons.spectrum);
   const PhaseWork& work = plan.phase("spectrum");
   run.report.phase(work, [&] {
     const double trace = std::accumulate(run.diagonal.begin(), run.diagonal.end(), 0.0);
