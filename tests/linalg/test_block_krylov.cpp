@@ -9,21 +9,12 @@
 #include <ntkflow/base/error.hpp>
 #include <ntkflow/base/random.hpp>
 
+#include "dense_operator.hpp"
 #include "matrices.hpp"
 #include "ntkflow/linalg/block_krylov.hpp"
 
 namespace ntkflow::test {
 namespace {
-
-/// A dense matrix that every rank holds and multiplies whole.
-struct DenseOperator : LinearOperator {
-  explicit DenseOperator(Matrix<double> matrix) : a(std::move(matrix)) {}
-  [[nodiscard]] std::int64_t size() const override { return a.rows(); }
-  [[nodiscard]] Matrix<double> apply(const Matrix<double>& x) const override {
-    return product(a, x);
-  }
-  Matrix<double> a;
-};
 
 /// The second difference and its exact inverse.
 struct Problem {
@@ -259,20 +250,6 @@ TEST(BlockKrylovTest, TakesAnApproximateInverse) {
   EXPECT_TRUE(space.exhausted());
   EXPECT_EQ(space.dimension(), n);
 }
-
-/// Gives one value that is not finite in the last row, from a certain application on.
-struct FailingOperator : DenseOperator {
-  FailingOperator(Matrix<double> matrix, int good)
-      : DenseOperator(std::move(matrix)), applications_left(good) {}
-  [[nodiscard]] Matrix<double> apply(const Matrix<double>& x) const override {
-    auto result = product(a, x);
-    if (applications_left-- <= 0) {
-      result(result.rows() - 1, result.cols() - 1) = std::numeric_limits<double>::quiet_NaN();
-    }
-    return result;
-  }
-  mutable int applications_left;
-};
 
 TEST(BlockKrylovTest, RefusesValuesThatAreNotFinite) {
   const auto world = Communicator::world();

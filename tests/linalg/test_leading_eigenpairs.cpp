@@ -15,23 +15,12 @@
 #include <ntkflow/linalg/local_eigen.hpp>
 #include <ntkflow/linalg/stored_symmetric.hpp>
 
+#include "dense_operator.hpp"
 #include "matrices.hpp"
 #include "ntkflow/linalg/leading_eigenpairs.hpp"
 
 namespace ntkflow::test {
 namespace {
-
-/// A dense matrix that every rank holds and multiplies whole.
-struct DenseOperator : LinearOperator {
-  explicit DenseOperator(Matrix<double> matrix) : a(std::move(matrix)) {}
-  [[nodiscard]] std::int64_t size() const override { return a.rows(); }
-  [[nodiscard]] Matrix<double> apply(const Matrix<double>& x) const override {
-    widest = std::max(widest, x.cols());
-    return product(a, x);
-  }
-  Matrix<double> a;
-  mutable std::int64_t widest = 0;
-};
 
 /// U diag(values) U^T with U the product of two reflections: symmetric to the last bit, its
 /// eigenvalues those given but for rounding.
@@ -421,20 +410,6 @@ TEST(LeadingEigenpairsTest, IsSameBitsOnAllRanks) {
     EXPECT_TRUE(same_on_all_ranks(pairs.product_seconds));
   }
 }
-
-/// Gives one value that is not finite in the last row, from a certain application on.
-struct FailingOperator : DenseOperator {
-  FailingOperator(Matrix<double> matrix, int good)
-      : DenseOperator(std::move(matrix)), applications_left(good) {}
-  [[nodiscard]] Matrix<double> apply(const Matrix<double>& x) const override {
-    auto result = product(a, x);
-    if (applications_left-- <= 0) {
-      result(result.rows() - 1, result.cols() - 1) = std::numeric_limits<double>::quiet_NaN();
-    }
-    return result;
-  }
-  mutable int applications_left;
-};
 
 TEST(LeadingEigenpairsTest, RefusesValuesThatAreNotFinite) {
   const auto world = Communicator::world();
