@@ -11,7 +11,6 @@ namespace ntkflow::config {
 
 namespace {
 
-constexpr double kSmallestTolerance = 1e-14;
 constexpr double kStandardMomentum = 0.9;
 constexpr std::int64_t kMostSteps = 1'000'000'000;
 constexpr std::size_t kMostPoints = 100'000;

@@ -12,7 +12,6 @@ namespace ntkflow::config {
 
 namespace {
 
-constexpr double kSmallestTolerance = 1e-14;
 constexpr double kLargestTolerance = 1e-2;
 constexpr std::int64_t kMostCurves = 100'000;
 constexpr std::size_t kMostLosses = 1'000;

@@ -36,7 +36,7 @@ constexpr std::int64_t kMostTestCorners = 1'000'000;
 constexpr double kLargestRatio = 1'000.0;
 
 /// A list at a key, ascending, of numbers inside (0, most).
-std::vector<double> read_positive(const TableReader& experiment, const char* key,
+std::vector<double> positive_list(const TableReader& experiment, const char* key,
                                   std::vector<double> fallback,
                                   double most = std::numeric_limits<double>::infinity()) {
   return experiment.has(key)
@@ -47,21 +47,21 @@ std::vector<double> read_positive(const TableReader& experiment, const char* key
 
 DescentOptions read_descent(const TableReader& experiment) {
   DescentOptions options;
-  options.features = read_positive(experiment, "features", options.features);
-  options.ridges = read_positive(experiment, "ridge", options.ridges);
+  options.features = positive_list(experiment, "features", options.features);
+  options.ridges = positive_list(experiment, "ridge", options.ridges);
   options.noise = experiment.real("noise", 0.0).value_or(options.noise);
   return options;
 }
 
 FiniteWidthOptions read_finite_width(const TableReader& experiment) {
   FiniteWidthOptions options;
-  options.epsilons = read_positive(experiment, "epsilons", options.epsilons);
+  options.epsilons = positive_list(experiment, "epsilons", options.epsilons);
   options.confidence = experiment.real("confidence").value_or(options.confidence);
   if (!(options.confidence > 0.0 && options.confidence < 1.0)) {
     experiment.reject("confidence");
   }
   options.separations =
-      read_positive(experiment, "separations", options.separations, std::numbers::pi);
+      positive_list(experiment, "separations", options.separations, std::numbers::pi);
   return options;
 }
 

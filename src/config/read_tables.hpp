@@ -38,6 +38,8 @@ Times read_times(const TableReader& table, std::string_view key, Infinity infini
 /// A key that is present: an ascending list of positive numbers, or a grid of them; nothing where
 /// it is wrong.
 Times read_positive(const TableReader& table, std::string_view key);
+/// Of iterations in double precision: no smaller tolerance is within reach.
+inline constexpr double kSmallestTolerance = 1e-14;
 /// What a table without times of gradient flow gets: 25 from 1 to 1e6, in equal ratios.
 inline constexpr TimeGrid kStandardTimes{1.0, 1e6, 25, Spacing::log};
 
